@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,14 +83,19 @@ def run(folder: Path, words: Sequence[str], environment: Mapping[str, str] | Non
 
 def start(folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> Started:
     """As `run`, but come back at once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    reader, writer = context.Pipe(duplex=False)
+    reader, writer = (warm := context()).Pipe(duplex=False)
     given = dict(os.environ if environment is None else environment)
-    process = context.Process(target=_run, args=(str(folder), list(words), given, writer, is_left_out()))
+    process = warm.Process(target=_run, args=(str(folder), list(words), given, writer, is_left_out()))
     process.start()
     writer.close()
     return Started(process, reader)
+
+
+def context() -> ForkServerContext:
+    """What makes processes that have imported `PRELOADED`."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(PRELOADED)
+    return found
 
 
 def run_in_parallel(folder: Path, words: Sequence[str], processes: int) -> list[tuple[int, str]]:

@@ -36,6 +36,7 @@ from bioft.hub import checks, publication, pull as hub_pull, push as hub
 from bioft.storage import datasets as storage, retries, runs
 from bioft.storage.retries import RetryPolicy
 from bioft.verify import verify as verification
+from tests import warm_process
 from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd
 
@@ -1184,32 +1185,26 @@ def test_a_base_model_that_cannot_be_looked_at_is_told(
 # The command line
 
 
-def bioft_command(
-    server: HubServer, role: str | None, folder: Path, *arguments: object
-) -> subprocess.CompletedProcess[str]:
-    environment = server.environment(
-        role, HUGGINGFACE_HUB_VERBOSITY="debug", BIOFT_CACHE=str(folder / "cache"), COLUMNS="200"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", "from bioft.cli.main import main; main()", *map(str, arguments)],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def bioft_command(server: HubServer, role: str, folder: Path, *arguments: object) -> tuple[int, str]:
+    """Its exit code, and what it and the Hub's client, which tells each request, said."""
+    environment = server.environment(role, BIOFT_CACHE=str(folder / "cache"), COLUMNS="200")
+    program = "from huggingface_hub.utils import logging\nlogging.set_verbosity_debug()\n"
+    program += "from bioft.cli.main import main\nmain()"
+    return warm_process.run(REPOSITORY, [sys.executable, "-c", program, *map(str, arguments)], environment)
 
 
 def test_no_token_is_ever_written(run: Path, pairs: Path, hub: HubServer, tmp_path: Path) -> None:
     """Everything that the commands print, keep and send, in success and failure, is searched."""
+    done = {
+        ("write", "push-adapter", run, "user/adapter", "--tag", "v1"): f"files to {hub.endpoint}/user/adapter",
+        ("read", "pull-adapter", "user/adapter", "--revision", "v1"): "",
+        ("write", "push-dataset", pairs, "user/pairs", "--accept-terms", "--create-pr"): "",
+    }
     output = ""
-    pushed = bioft_command(hub, "write", tmp_path, "push-adapter", run, "user/adapter", "--tag", "v1")
-    assert pushed.returncode == 0, pushed.stderr
-    assert f"files to {hub.endpoint}/user/adapter" in pushed.stdout
-    pulled = bioft_command(hub, "read", tmp_path, "pull-adapter", "user/adapter", "--revision", "v1")
-    assert pulled.returncode == 0, pulled.stderr
-    sent = bioft_command(hub, "write", tmp_path, "push-dataset", pairs, "user/pairs", "--accept-terms", "--create-pr")
-    assert sent.returncode == 0, sent.stderr
+    for (role, *words), shown in done.items():
+        code, said = bioft_command(hub, role, tmp_path, *words)
+        assert code == 0 and shown in said, said
+        output += said
     hub.fail("POST", "/commit/", status=400, body=json.dumps({"error": f"bad token {hub.tokens['write']}"}).encode())
     failures = [
         bioft_command(hub, "write", tmp_path, "push-adapter", run, "user/second"),
@@ -1217,12 +1212,11 @@ def test_no_token_is_ever_written(run: Path, pairs: Path, hub: HubServer, tmp_pa
         bioft_command(hub, "expired", tmp_path, "pull-adapter", "user/adapter"),
         bioft_command(hub, "foreign", tmp_path, "pull-dataset", "user/pairs"),
     ]
-    for failed in failures:
-        assert failed.returncode == 1
-        assert failed.stderr.splitlines()[-1].startswith("Error: ") and "Traceback" not in failed.stderr
-    assert "bad token ***" in failures[0].stderr
-    for process in (pushed, pulled, sent, *failures):
-        output += process.stdout + process.stderr
+    for code, said in failures:
+        assert code == 1
+        assert said.splitlines()[-1].startswith("Error: ") and "Traceback" not in said
+        output += said
+    assert "bad token ***" in failures[0][1]
     bodies = b"".join(bytes(request.body) + request.path.encode() for request in hub.requests)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == runs.RECORD and "cache" in path.parts for path in files)

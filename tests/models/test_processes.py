@@ -4,12 +4,10 @@ import json
 import multiprocessing
 import os
 import re
-import signal
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -19,27 +17,19 @@ from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.models import batches
 from bioft.models.batches import computed, in_processes
+from bioft.tasks.joint import predict as joint
+from tests import warm_process
+from tests.models.functions import MODEL, failing, killed, told
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
 RUNS = Path(__file__).parents[1] / "golden" / "runs"
-MODEL = SimpleNamespace(device=torch.device("cpu"))
 
 
-def told(model: object, number: int) -> tuple[int, int, int, bool]:
-    os.kill(os.getpid(), signal.SIGINT)  # which a terminal sends to all of them
-    return number, os.getpid(), torch.get_num_threads(), torch.is_inference_mode_enabled()
-
-
-def failing(model: object, number: int) -> int:
-    if number == 1:
-        raise BioftError("Text 1 can't be read.")
-    return number
-
-
-def killed(model: object, number: int) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return number
+@pytest.fixture
+def warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that need not import the libraries: those of other tests begin anew, as users' do."""
+    monkeypatch.setattr(batches, "multiprocessing", SimpleNamespace(get_context=lambda _: warm_process.context()))
 
 
 def test_threads_are_divided_and_an_interrupt_ends_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +49,7 @@ def test_threads_are_divided_and_an_interrupt_ends_the_processes(monkeypatch: py
 @pytest.mark.parametrize(
     ("function", "message"), [(failing, r"^Text 1 can't be read\.$"), (killed, r"ended before its time.*fewer")]
 )
-def test_what_goes_wrong_in_one_process_ends_all(function: object, message: str) -> None:
+def test_what_goes_wrong_in_one_process_ends_all(function: object, message: str, warm: None) -> None:
     with pytest.raises(BioftError, match=message), in_processes(2):
         list(computed(partial(function, MODEL), range(9)))  # type: ignore[arg-type]
     assert multiprocessing.active_children() == []
@@ -86,9 +76,11 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("task", ["entities", "joint", "relations", "text_labels", "adapted"])
 def test_predictions_are_those_of_one_process_to_the_byte(
-    task: str, tmp_path: Path, request: pytest.FixtureRequest
+    task: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = request.getfixturevalue("adapted") if task == "adapted" else RUNS / task
+    if task != "entities":
+        request.getfixturevalue("warm")
     texts = [f"Drug {n} causes pain, and reverses clonidine. " * (1 + n % 5) for n in range(40)]
     rows, asked, options = (
         [json.dumps({"id": n, "text": text.strip()}) for n, text in enumerate(texts)],
@@ -105,29 +97,25 @@ def test_predictions_are_those_of_one_process_to_the_byte(
     else:
         rows, options = [*rows, "{}"], ["--skip-bad"]
     (tmp_path / asked).write_text("\n".join(rows) + "\n")
-    small = (
-        "import sys; from bioft.models import batches; from bioft.cli.main import main\n"
-        f"batches.CPU_BATCH_TOKENS = 256\nif {task == 'joint'}:\n"
-        "    from bioft.tasks.joint import predict; predict.BATCH_TOKENS = 256\n"
-        "ask = batches._Processes.results\n"
-        "def results(self, function, parts):\n"
-        "    with open('used', 'a') as stream:\n"
-        "        stream.write(f'{self.number} processes, {len(parts)} batches')\n"
-        "    return ask(self, function, parts)\n"
-        "batches._Processes.results = results\n"
-        "if __name__ == '__main__': main()"
-    )
-    (tmp_path / "small.py").write_text(small)
+    monkeypatch.setattr(batches, "CPU_BATCH_TOKENS", 256)
+    monkeypatch.setattr(joint, "BATCH_TOKENS", 256)
+    used, ask = [], batches._Processes.results
+
+    def results(processes: batches._Processes, function: Any, parts: list[Any]) -> Any:
+        used.append((processes.number, len(parts)))
+        return ask(processes, function, parts)
+
+    monkeypatch.setattr(batches._Processes, "results", results)
     said = []
     for number in "12":
-        words = [sys.executable, str(tmp_path / "small.py"), "predict", str(run), *options]
-        words += ["--input", asked, "--output", "out.jsonl", "--processes", number, "--overwrite"]
-        ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+        words = ["predict", str(run), *options, "--input", str(tmp_path / asked), "--processes", number]
+        ended = CliRunner().invoke(app, [*words, "--output", str(tmp_path / "out.jsonl"), "--overwrite"])
+        assert ended.exit_code == 0, ended.output
         messages = re.sub(r"(?m)^ {4}.*\n", "", ended.stderr)  # how long it takes, where that is long
         said.append((ended.stdout, messages, (tmp_path / "out.jsonl").read_bytes()))
     assert said[0] == said[1] and said[0][2].count(b"\n") == 40 and "40" in said[0][1]
-    used = re.fullmatch(r"2 processes, (\d+) batches", (tmp_path / "used").read_text())
-    assert used is not None and int(used[1]) > 2
+    ((processes, parts),) = used
+    assert processes == 2 and parts > 2
 
 
 def test_a_run_that_is_asked_otherwise_takes_no_processes() -> None:
