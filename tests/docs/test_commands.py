@@ -84,6 +84,8 @@ ELSEWHERE = {
     "bioft train text_classification stop_reasons": "recipes/test_text_classification.py::"
     "test_every_preset_trains_a_step",
     "bioft train token_classification bc5cdr": f"recipes/test_token_classification.py::{PRESETS}",
+    # `--sample`, which of so few test pairs scores all too, is run here.
+    "bioft verify user/smollm2-gda\n": "test_contract.py::test_a_run_is_recorded_as_before_and_goes_through_the_hub",
     "make demo": "docs/test_commands.py::test_every_command_runs",
     "make": "docs/test_commands.py::test_every_option_exists",
     "pip install": "docs/test_commands.py::test_every_option_exists",
