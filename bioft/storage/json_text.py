@@ -105,8 +105,12 @@ def wrong_in(value: Any, kind: Any, *, whole: bool = False, place: str = "") -> 
     """
     if isinstance(kind, tuple):
         # What is wrong inside an object or a list says more than that it is neither text nor number.
-        found = [wrong_in(value, each, whole=whole, place=place) for each in kind]
-        return "" if "" in found else max(found, key=len)
+        found = []
+        for each in kind:
+            if not (why := wrong_in(value, each, whole=whole, place=place)):
+                return ""  # before what the others are wrong in is put into words
+            found.append(why)
+        return max(found, key=len)
     if isinstance(kind, dict) and isinstance(value, dict):
         by_key = {f"{key}?": kind[...] for key in value} if ... in kind else kind
         for each, its in by_key.items():
