@@ -101,9 +101,9 @@ def predicted(
 
     with threadpool_limits(1):  # small trees: threads only get in each other's way
         forest.fit(x, truth[:, 0].astype(np.float64) if truth.shape[1] == 1 else truth.astype(np.float64))
-        value = area(forest.predict(x_test))
-        result |= {"auroc": round(value, 3), "top": _top(forest, x_test, area, value, rng)}
         predicted = forest.predict(x_test).reshape(truth_test.shape)
+        value = area(predicted)
+        result |= {"auroc": round(value, 3), "top": _top(forest, x_test, area, value, rng)}
     return result | {"p": round(_permutation_p(truth_test, predicted, rng), 3)}
 
 
@@ -155,11 +155,12 @@ def features(
         column = rows[name]
         first = next((value for value in column if value is not None), None)
         if isinstance(first, str):
-            texts = [value or "" for value in column]
-            its = _text_features(texts)
+            # Each text is looked at once, however many rows have it.
+            codes, texts = pd.factorize(np.array([value or "" for value in column], dtype=object))
+            its = {what: np.asarray(its)[codes] for what, its in _text_features(texts.tolist()).items()}
             its["rows with it"] = column.map(column.value_counts()).fillna(0)
             if name in others and column.nunique() <= _CODED:
-                its["value"] = [zlib.crc32(text.encode()) for text in texts]
+                its["value"] = np.array([zlib.crc32(text.encode()) for text in texts])[codes]
         elif isinstance(first, Sequence | np.ndarray):
             its = {"items": [0 if value is None else len(value) for value in column]}
         else:
@@ -174,8 +175,9 @@ def indicators(labels: Sequence[Any] | pd.Series, known: Sequence[Any]) -> Bools
     """Whether each row has each of the known labels, shape (rows, labels)."""
     place = {label: index for index, label in enumerate(known)}
     found = np.zeros((len(labels), len(known)), dtype=bool)
-    for row, its in enumerate(labels):
-        found[row, [place[each] for each in (its if _is_list(its) else (its,)) if each in place]] = True
+    of_rows = ((row, its if _is_list(its) else (its,)) for row, its in enumerate(labels))
+    marked = [(row, place[each]) for row, its in of_rows for each in its if each in place]
+    found[tuple(np.array(marked, dtype=np.intp).reshape(-1, 2).T)] = True
     return found
 
 
