@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bioft import metrics, task as tasks
+from bioft.metrics.report import cut
 from bioft.task import Task
 
 HUB = "https://huggingface.co"
@@ -142,9 +143,7 @@ def _figure(figures: dict[str, Any] | None) -> str:
 
 def _cell(value: Any, length: int = 80) -> str:
     """Keep a value inside its Markdown table cell, long ones cut."""
-    text = " ".join(str(value).split())
-    text = text if len(text) <= length else f"{text[:length]}…"
-    return text.replace("\\", "\\\\").replace("|", "\\|")
+    return cut(" ".join(str(value).split()), length).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _source_link(source: Mapping[str, Any]) -> str:

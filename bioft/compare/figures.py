@@ -10,6 +10,7 @@ import pandas as pd
 
 from bioft.metrics import plots
 from bioft.metrics.estimation import calibration
+from bioft.metrics.report import cut
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Probabilities
 
@@ -19,6 +20,8 @@ COLOURS = (
 MARKERS = "os^Dv<>p"
 READABLE = 20
 """Rows and columns of a heatmap that can hold numbers."""
+SHOWN = 33
+"""Characters of a name."""
 
 
 def draw_changes(table: pd.DataFrame, path: Path) -> None:
@@ -180,7 +183,7 @@ def draw_maps(maps: Mapping[str, np.ndarray], labels: Sequence[str], path: Path)
             axes.scatter(*points[others].T, s=8, color="#cccccc", label=f"others ({others.sum():,})", linewidth=0)
         for name, colour, marker in zip(names, COLOURS, MARKERS, strict=False):
             chosen = points[given == name]
-            label = f"{_short(_words(name))} ({len(chosen):,})"
+            label = f"{cut(_words(name), SHOWN)} ({len(chosen):,})"
             axes.scatter(*chosen.T, s=16, color=colour, marker=marker, alpha=0.75, linewidth=0, label=label)
         axes.set(xticks=[], yticks=[], title=title)
         axes.spines[:].set(visible=True, color="#cccccc")
@@ -205,7 +208,7 @@ def draw_agreement(table: pd.DataFrame, path: Path) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(
         places,
-        [f"{_short(a)}\nor {_short(b)}" for a, b in zip(table["first"], table["second"], strict=True)],
+        [f"{cut(a, SHOWN)}\nor {cut(b, SHOWN)}" for a, b in zip(table["first"], table["second"], strict=True)],
         fontsize=plots.SMALL,
     )
     axes.set(xlim=(-widest, widest), title="Units that one is righter on")
@@ -218,7 +221,3 @@ def draw_agreement(table: pd.DataFrame, path: Path) -> None:
 def _words(name: object) -> str:
     text = str(name)
     return text if text == FINE_TUNED else text.replace("_", " ")
-
-
-def _short(text: str, length: int = 34) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -20,6 +20,7 @@ from bioft.datasets.pubmed import pairs as pubmed_pairs
 from bioft.datasets.texts import labelled
 from bioft.inspect import tables
 from bioft.metrics import plots
+from bioft.metrics.report import cut
 from bioft.storage.text_lines import normalise
 
 PAIR_COLUMNS = (("anchor", "positive", "negative"), ("sentence1", "sentence2"))
@@ -167,7 +168,7 @@ def parts(report: dict[str, Any], full: bool) -> tables.Parts:
         counted = [f"{pair[kind]:,} of {pair[f'of_{kind}']:,} {kind}" for kind in ("texts", "groups") if kind in pair]
         yield f"Of {pair['splits'][1]}, also in {pair['splits'][0]}: {', '.join(counted)}."
     words = [(each["word"], each["texts"]) for each in report["most_frequent_words"]]
-    texts = [(_short(each["text"]), each["pairs"]) for each in report.get("most_frequent_texts", [])]
+    texts = [(cut(each["text"], 59), each["pairs"]) for each in report.get("most_frequent_texts", [])]
     if not full:
         yield tables.in_words(words, "Most frequent words", shown=6)
         return
@@ -276,7 +277,3 @@ def _words_of_labels(splits: Frames, labels: Mapping[str, list[list[str]]], show
         label: [w for w, count in tables.ordered(found) if count / sizes[label] >= 2 * everywhere[w] / n][:shown]
         for label, found in sorted(by_label.items())
     }
-
-
-def _short(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -273,3 +273,8 @@ def interval_text(figure: Mapping[Any, Any]) -> str:
         return "–"
     value, low, high = ("–" if figure[key] is None else decimals(figure[key]) for key in ("value", "low", "high"))
     return f"{value} [{low}–{high}]"
+
+
+def cut(value: Any, length: int) -> str:
+    """A value as text of so many characters, with "…" after them where there are more."""
+    return text if len(text := str(value)) <= length else f"{text[:length]}…"

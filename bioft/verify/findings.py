@@ -190,7 +190,7 @@ def differing(ours: Any, theirs: Any, tolerance: float = EQUAL, path: str = "", 
     ):
         return ""
     else:
-        return f"{path} {_short(theirs)}, not {_short(ours)}"
+        return f"{path} {report.cut(theirs, 60)}, not {report.cut(ours, 60)}"
     found = [differing(one, other, tolerance, place, earlier=earlier) for place, one, other in pairs]
     return "; ".join([words for words in found if words][:SHOWN_ROWS])
 
@@ -211,10 +211,6 @@ def added(ours: Any, theirs: Any, path: str = "") -> list[str]:
     else:
         return []
     return [each for place, one, its in pairs for each in ([place] if one is _NOTHING else added(one, its, place))]
-
-
-def _short(value: Any) -> str:
-    return text if len(text := str(value)) <= 60 else f"{text[:60]}…"
 
 
 def figure_of(
