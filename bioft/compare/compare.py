@@ -420,10 +420,10 @@ def plain_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def _count(value: float | None) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+    return "–" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _seconds(value: float | None) -> str:
-    if value is None or pd.isna(value):
+    if value is None:
         return "–"
     return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
