@@ -1,6 +1,5 @@
 """A leaderboard of runs: a page that opens without a network, and the same rows as a table that can be pushed."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from bioft.compare.outcomes import run_of
 from bioft.errors import BioftError, in_words
 from bioft.hub import pull
 from bioft.metrics.report import difference_text, interval_text
-from bioft.storage import runs
+from bioft.storage import json_text, runs
 from bioft.storage.files import check_new, new_folder
+from bioft.storage.json_text import TEXT_OR_NONE
 from bioft.storage.pages import html
 from bioft.verify.findings import Status, checksum_of
 
@@ -27,6 +27,13 @@ PAGE = "index.html"
 FILTERS = ("task", "split", "negatives")
 NOT_KNOWN = "–"
 """What stands where a record says nothing, such as how negatives were drawn for a task that has none."""
+_VERIFICATION: dict[str, Any] = {
+    **dict.fromkeys(("name", "status"), str),
+    **dict.fromkeys(("revision", "checksum"), TEXT_OR_NONE),
+    "reasons": list,
+    "predictions": ({"compared": int, "total": int}, type(None)),
+}
+"""What is read of a verification, as `json_text.wrong_in` takes it."""
 
 
 @dataclass(frozen=True)
@@ -136,21 +143,18 @@ def _read_verifications(folder: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if missing := {"name", "status", "revision", "checksum", "reasons", "predictions"} - content.keys():
-                raise KeyError(*sorted(missing))
-            if content["status"] not in get_args(Status):
-                raise ValueError(f"no verification ends in {content['status']!r}")
-            if content["reasons"] and content["status"].startswith("verified"):
-                raise ValueError(f"it is {content['status']!r} and says why not")
-            made = content["predictions"]
-            counted = made is None or all(type(made[part]) is int for part in ("compared", "total"))
-            if not isinstance(content["name"], str) or not counted:
-                raise TypeError("no verification has such a name, or such predictions")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            content = json_text.parse(path.read_text(encoding="utf-8"), "its text")
+            wrong = json_text.wrong_in(content, _VERIFICATION, whole=True)
+            if not wrong and content["status"] not in get_args(Status):
+                wrong = f"none ends in {content['status']!r}"
+            elif not wrong and content["reasons"] and content["status"].startswith("verified"):
+                wrong = f"it is {content['status']!r} and says why not"
+        except (BioftError, OSError, ValueError) as error:
+            wrong = in_words(error)
+        if wrong:
             raise BioftError(
-                f"{path} is no verification: {in_words(error)}. Write it with `bioft verify RUN --json > {path.name}`."
-            ) from error
+                f"{path} is no verification: {wrong}. Write it with `bioft verify RUN --json > {path.name}`."
+            )
         found.append(content)
     return found
 

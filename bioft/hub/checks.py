@@ -132,7 +132,8 @@ def check_no_remote_code(directory: Path) -> None:
     for path in sorted(directory.rglob("*config.json")):
         config = read_json(path)
         found = [key for key in REMOTE_CODE if config.get(key)]
-        library = str((config.get("auto_mapping") or {}).get("parent_library", "transformers"))
+        mapping = config.get("auto_mapping") or {}
+        library = str(mapping.get("parent_library", "transformers") if isinstance(mapping, dict) else mapping)
         if library.split(".")[0] not in LIBRARIES:
             found.append(f"auto_mapping to {library}")
         if found:

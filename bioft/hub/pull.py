@@ -1,6 +1,5 @@
 """Runs and datasets from the Hub: pinned to a commit, checked, whole or not at all."""
 
-import json
 import logging
 import re
 import shutil
@@ -110,12 +109,11 @@ def origin(directory: str | Path) -> dict[str, str] | None:
     ChangedFilesError: what lists its files was changed since, so that they may be others.
     """
     directory = Path(directory)
-    try:
-        found = json.loads((directory / ORIGIN).read_text(encoding="utf-8"))
-        source, listed = {"id": str(found["id"]), "revision": str(found["revision"])}, found.get("listed") or {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    found = _noted(directory)
+    if not {"id", "revision"} <= found.keys():
         return None
-    for name, digest in listed.items():
+    source = {name: str(found[name]) for name in ("id", "revision")}
+    for name, digest in found.get("listed", {}).items():
         path = directory / name
         if not path.is_file() or storage_files.file_sha256(path) != digest:
             raise ChangedFilesError(
@@ -127,11 +125,15 @@ def origin(directory: str | Path) -> dict[str, str] | None:
 
 def unlisted(directory: str | Path) -> list[str]:
     """The files of the repository that a folder was pulled from that its record does not list, so were not fetched."""
+    return list(map(str, _noted(Path(directory)).get("unlisted", [])))
+
+
+def _noted(directory: Path) -> dict[str, Any]:
+    """What `ORIGIN` says of a folder; {} for one that was not pulled."""
     try:
-        found = json.loads((Path(directory) / ORIGIN).read_text(encoding="utf-8")).get("unlisted", [])
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return []
-    return list(map(str, found))
+        return checks.read_json(directory / ORIGIN)
+    except BioftError:
+        return {}
 
 
 def task_of(directory: str | Path, record: Mapping[str, Any]) -> Task:
@@ -228,15 +230,15 @@ def _check_base(record: dict[str, Any], run: Path, api: HfApi) -> None:
         config = _base_config(api, name, revision)
         if config is None:
             return
-        vocabulary = config.get("text_config", config).get("vocab_size")
-        for key, found in (("model_type", config.get("model_type")), ("vocab_size", vocabulary)):
+        vocabulary = config["vocab_size"]
+        for key, found in config.items():
             if base.get(key) not in (None, found):
                 raise BioftError(
                     f"The base model {name} on the Hub is another than that of the run: its {key} is {found}, "
                     f"recorded {base[key]}."
                 )
     tokens = _vocabulary_size(run / "tokenizer.json")
-    if vocabulary is not None and tokens is not None and tokens > vocabulary:
+    if isinstance(vocabulary, int) and tokens is not None and tokens > vocabulary:
         raise BioftError(
             f"The tokenizer does not fit the base model {name}: it has token ids up to {tokens - 1}, the model "
             f"{vocabulary} tokens."
@@ -244,9 +246,11 @@ def _check_base(record: dict[str, Any], run: Path, api: HfApi) -> None:
 
 
 def _base_config(api: HfApi, name: str, revision: str | None) -> dict[str, Any] | None:
-    """The base model's config.json; None, with a warning, if it can't be looked at."""
+    """Model type and vocabulary by the base model's config.json; None, with a warning, if it can't be looked at."""
     try:
-        return checks.read_json(Path(api.hf_hub_download(name, "config.json", revision=revision)))
+        config = checks.read_json(Path(api.hf_hub_download(name, "config.json", revision=revision)))
+        of_text = its if isinstance(its := config.get("text_config"), dict) else config
+        return {"model_type": config.get("model_type"), "vocab_size": of_text.get("vocab_size")}
     except RevisionNotFoundError:
         raise BioftError(f"The base model {name} has no commit {revision} on the Hub any more.") from None
     except (HfHubHTTPError, EntryNotFoundError, httpx2.HTTPError, PassingError, BioftError) as error:
@@ -257,9 +261,9 @@ def _base_config(api: HfApi, name: str, revision: str | None) -> dict[str, Any] 
 def _vocabulary_size(path: Path) -> int | None:
     """One more than the highest token id of a fast tokenizer's file; None for other kinds of tokenizer."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = checks.read_json(path)
         vocabulary = content["model"]["vocab"]
         ids = [len(vocabulary) - 1] if isinstance(vocabulary, list) else list(vocabulary.values())
         return max([*ids, *(token["id"] for token in content.get("added_tokens", []))]) + 1
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (BioftError, ValueError, KeyError, TypeError, AttributeError):
         return None

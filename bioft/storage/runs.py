@@ -49,7 +49,8 @@ _KINDS: dict[str, Any] = {
     "seed": int,
     "command": [str],
     "base_model": _BASE
-    | {"name_or_path": str, "quantization": TEXT_OR_NONE, "source?": TEXT_OR_NONE, "license?": TEXT_OR_NONE},
+    | {"name_or_path": str, "vocab_size?": (int, type(None))}
+    | dict.fromkeys(("quantization", "source?", "license?", "model_type?"), TEXT_OR_NONE),
     **DATA,
     "metrics": _FIGURES,
     "base_model_metrics?": (_FIGURES, type(None)),

@@ -916,6 +916,10 @@ BAD_RUNS: dict[str, tuple[Any, str]] = {
         lambda run: add_file(run, "adapter_config.json", b'{"auto_mapping": {"parent_library": "evil.code"}}'),
         "adapter_config.json asks its loader to run other code .*auto_mapping to evil.code",
     ),
+    "code of a list": (
+        lambda run: add_file(run, "adapter_config.json", b'{"auto_mapping": ["evil.code"]}'),
+        r"auto_mapping to \['evil.code'\]",
+    ),
     "a configuration that is none": (
         lambda run: add_file(run, "config.json", b"[]"),
         "config.json holds no JSON object",
@@ -1174,12 +1178,41 @@ def test_a_tokenizer_larger_than_the_base_model_does_not_fit(
         hub_pull.pull_adapter("user/adapter", **access)
 
 
+TOKENIZERS = {
+    "numbered": ('{"model": {"vocab": {"a": 0, "b": 3}}}', 4),
+    "listed": ('{"model": {"vocab": [["a", -1.0], ["b", -2.0]]}, "added_tokens": [{"id": 7}]}', 8),
+    "empty": ('{"model": {"vocab": {}}}', None),
+    "a text": ('{"model": {"vocab": "ab"}}', None),
+    "other tokens": ('{"model": {"vocab": {}}, "added_tokens": 7}', None),
+    "no model": ("{}", None),
+    "endless lists": ("[" * 100_000, None),
+}
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_how_many_tokens_a_tokenizer_has(kind: str, tmp_path: Path) -> None:
+    content, size = TOKENIZERS[kind]
+    (tmp_path / "tokenizer.json").write_text(content)
+    assert hub_pull._vocabulary_size(tmp_path / "tokenizer.json") == size
+
+
 def test_a_base_model_that_cannot_be_looked_at_is_told(
-    run: Path, hub_server: HubServer, access: dict[str, Any], caplog: pytest.LogCaptureFixture
+    run: Path, hub_server: HubServer, access: dict[str, Any], api: HfApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.send_run(run, "user/adapter", **access)
     hub_pull.pull_adapter("user/adapter", **access)
     assert "could not be checked. The model user/base does not exist on the Hub" in caplog.text
+    api.create_repo("user/base")
+    config = b'{"text_config": [], "vocab_size": "many"}'
+    commit = api.upload_file(path_or_fileobj=config, path_in_repo="config.json", repo_id="user/base").oid
+    hub.send_run(write_run(run.parent / "other", base={"revision": commit}), "user/other", **access)
+    hub_pull.pull_adapter("user/other", **access)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", '{"id": "user/adapter"}'], ids=["endless", "list", "half"])
+def test_a_folder_with_a_damaged_note_of_its_origin_was_pulled_from_nowhere(content: str, tmp_path: Path) -> None:
+    (tmp_path / hub_pull.ORIGIN).write_text(content)
+    assert hub_pull.origin(tmp_path) is None and hub_pull.unlisted(tmp_path) == []
 
 
 # The command line

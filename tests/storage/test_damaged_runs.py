@@ -111,13 +111,25 @@ RECORDS = {
     "a list": (lambda run: (run / runs.RECORD).write_text("[]"), "run.json is not a run record"),
     "no text": (lambda run: (run / runs.RECORD).write_bytes(b"\xff\xfe\0"), "run.json is not a run record"),
     "missing": (lambda run: (run / runs.RECORD).unlink(), "The run in run is not finished"),
-    "of tomorrow": (recorded("schema_version", value=runs.SCHEMA_VERSION + 1), "Update bioft"),
+    "schema 0": (recorded("schema_version", value=0), "run.json is not a run record: its schema is 0. Take"),
+    "a schema of no number": (
+        recorded("schema_version", value=True),
+        "run.json is not a run record: its schema is True. Take",
+    ),
+    "of tomorrow, with other parts": (
+        lambda run: [recorded(key, value=runs.SCHEMA_VERSION + 1)(run) for key in ("files", "schema_version")],
+        "Update bioft",
+    ),
     "no files": (recorded("files", missing=True), "run.json is not that of a finished run: it has no files. Take"),
     "files": (recorded("files", value=["a"]), 'run.json is not a run record: its files is ["a"]. Take'),
     "base model": (recorded("base_model", value="x"), 'its base_model is "x". Take'),
     "checksum of the base model": (
         recorded("base_model", "sha256", missing=True),
         "it has no base_model.sha256. Take",
+    ),
+    "vocabulary of the base model": (
+        recorded("base_model", "vocab_size", value="many"),
+        'its base_model.vocab_size is "many". Take',
     ),
     "another base model": (recorded("base_model", "sha256", value="0" * 64), "are not those that the run was trained"),
     "no base model": (recorded("base_model", "name_or_path", value="./gone"), "No model folder at ./gone"),
@@ -218,6 +230,9 @@ def test_a_merged_model_that_was_changed_since(case: str) -> None:
     about = {"run": "name", "format": "merged, float32", "files": runs.checksums(Path(folder))}
     Path(folder, runs.EXPORT).write_text(json.dumps({"bioft": about}))
     assert models.resolve_base_model("run").sha256
+    Path(folder, runs.EXPORT).write_text(json.dumps({"bioft": about | {"run": 7}}))
+    refused("No run in run: there is no run.json.", *ASKED["entities"])
+    Path(folder, runs.EXPORT).write_text(json.dumps({"bioft": about}))
     refused("it is the model of the run name (merged, float32)", *ASKED["entities"])
     damage, words = MADE[case]
     damage(Path(folder))
@@ -233,9 +248,10 @@ def test_a_base_model_without_all_its_weights_embeds_nothing() -> None:
 
 
 @pytest.mark.parametrize("command", ["compare", "seeds"])
-def test_comparisons_say_what_a_record_lacks(command: str) -> None:
-    damaged("gene_disease", recorded("scoring", "threshold", missing=True), consistent=False)
-    refused("run.json is not that of a finished run: it has no scoring.threshold. Take", command, "RUN")
+@pytest.mark.parametrize("path", ["scoring.threshold", "dataset.fingerprints"])
+def test_comparisons_say_what_a_record_lacks(path: str, command: str) -> None:
+    damaged("gene_disease", recorded(*path.split("."), missing=True), consistent=False)
+    refused(f"run.json is not that of a finished run: it has no {path}. Take", command, "RUN")
 
 
 @pytest.mark.parametrize(

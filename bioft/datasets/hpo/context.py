@@ -5,7 +5,6 @@ gene knows its disease. So negatives of training lose a known disease and a know
 each other; without that a model learns what was withheld.
 """
 
-import json
 import logging
 import random
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,9 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.hpo import gene_disease as hpo, terms
 from bioft.errors import BioftError
+from bioft.storage import json_text
 from bioft.storage.files import write_json
+from bioft.storage.runs import AS_IT_WAS
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import normalise
 
@@ -30,6 +31,14 @@ MOST = 2
 """Known names of each side; four told boosted trees no more, and took twice as many tokens."""
 SHOWN = 10
 """How many names messages list."""
+_PARTS: dict[str, Any] = {
+    "kind": str,
+    "most": int,
+    "longest": (int, type(None)),
+    "known": {"gene": {...: [str]}, "disease": {...: [str]}},
+    "texts": {"gene": {...: str}, "disease": {...: str}},
+}
+"""Of `FILE`, as `json_text.wrong_in` takes it."""
 logger = logging.getLogger(__name__)
 
 
@@ -155,12 +164,12 @@ def read(directory: str | Path, record: Mapping[str, Any]) -> dict[str, Any] | N
         return None
     path = Path(directory) / FILE
     try:
-        context = json.loads(path.read_text(encoding="utf-8"))
-        sides = [context[part][side] for part in ("known", "texts") for side in ("gene", "disease")]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BioftError(f"{path} can't be read as the context of prompts ({error!r}).") from error
-    if not all(isinstance(its, dict) for its in sides):
-        raise BioftError(f"{path} can't be read as the context of prompts.")
+        context = json_text.parse(path.read_text(encoding="utf-8"), "its text")
+        wrong = json_text.wrong_in(context, _PARTS, whole=True)
+    except (BioftError, OSError, ValueError) as error:
+        wrong = str(error)
+    if wrong:
+        raise BioftError(f"{path} can't be read as the context of prompts: {wrong.rstrip('.')}. {AS_IT_WAS}")
     return context
 
 

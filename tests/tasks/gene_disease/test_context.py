@@ -109,6 +109,24 @@ def test_the_texts_of_a_file_are_those_of_genes_of_the_data(tmp_path: Path, capl
         contexts.build("definition", DatasetDict({"train": pairs(("FANCA", "Nothing known", 1))}))
 
 
+DAMAGED = {
+    "endless lists": "[" * 100_000,
+    "a list": "[]",
+    "no diseases": '{"kind": "graph", "most": 2, "longest": null, "known": {"gene": {}}, "texts": {}}',
+    "a number": '{"kind": "graph", "most": 2, "longest": null, "known": {"gene": {"FANCA": 7}}}',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_context_is_one_sentence(damage: str, tmp_path: Path) -> None:
+    record: dict[str, Any] = {"scoring": {"context": {}}}
+    with pytest.raises(BioftError, match="No such file"):
+        contexts.read(tmp_path, record)
+    (tmp_path / contexts.FILE).write_text(DAMAGED[damage])
+    with pytest.raises(BioftError, match=r"context\.json can't be read as the context of prompts: .*\. Take the file"):
+        contexts.read(tmp_path, record)
+
+
 def test_a_run_with_context_answers_with_and_without_bioft(combined: Path) -> None:
     said.check(combined)
     splits, record = recorded_data(combined, runs.read(combined)).splits, runs.read(combined)
