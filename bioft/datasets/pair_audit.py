@@ -9,7 +9,6 @@ from datasets import Dataset
 
 from bioft.datasets.near_duplicates import at_most, near_duplicates_in
 from bioft.datasets.surface import looks, predicted
-from bioft.errors import BioftError
 from bioft.storage.datasets import remembered
 
 ROLES = (("anchor", "positive"), ("sentence1", "sentence2"))
@@ -56,17 +55,14 @@ def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:
         pairs = zip(rows[first][:], rows[second][:], scores, strict=True)
         if not any(score >= RELATED and one != other for one, other, score in pairs):
             return f"no two texts of its {split} split belong together"
-        if "group" in columns and len(set(rows["group"])) < 2:
+        if len(set(rows["group"])) < 2:
             return f"all pairs of its {split} split are of one group, and texts are told apart by their groups"
     return ""
 
 
 def _roles(known: Sequence[str]) -> tuple[str, str]:
-    """The columns of the two texts; BioftError if there are none."""
-    found = next((roles for roles in ROLES if set(roles) <= set(known)), None)
-    if found is None:
-        raise BioftError(f"Pairs of texts have the columns {' or '.join(map(' and '.join, ROLES))}; here: {known}.")
-    return found
+    """The columns of the two texts."""
+    return next(roles for roles in ROLES if set(roles) <= set(known))
 
 
 _Pairs = tuple[Sequence[str], Sequence[str], Sequence[bool]]
@@ -93,6 +89,6 @@ def _with_others(rows: pd.DataFrame, first: str, second: str) -> _Pairs:
     """Each pair, and its first text with the second one of a pair of another group."""
     drawn = np.random.default_rng(0).permutation(len(rows))
     others = rows.iloc[drawn].reset_index(drop=True)
-    apart = np.ones(len(rows), dtype=bool) if "group" not in rows else (rows["group"] != others["group"]).to_numpy()
+    apart = (rows["group"] != others["group"]).to_numpy()
     rows, others = rows[apart], others[apart]
     return _joined(rows[first], rows[second], others[second])

@@ -84,7 +84,7 @@ def _told(argument: Any) -> Any:
         return [(key, _told(value)) for key, value in argument.items()]
     if isinstance(argument, list | tuple):
         return [_told(each) for each in argument]
-    if argument is None or isinstance(argument, str | int | float):
+    if isinstance(argument, str | int | float):
         return argument
     raise TypeError(f"{type(argument).__name__} has no fingerprint: what a function gives of it can't be remembered")
 

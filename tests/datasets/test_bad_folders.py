@@ -131,6 +131,9 @@ def test_a_split_that_is_missing_or_empty(task: str, split: str, tmp_path: Path,
         ),
         ("relation-extraction", {"relations": [RELATION | {"head": ""}]}, "no relation: {'type': 'CID', 'head': ''"),
         ("relation-extraction", {"relations": [RELATION | {"tail": None}]}, "the column relations is empty"),
+        ("entity-recognition", {"entities": "Fever"}, "the column entities holds string, not lists with id, type"),
+        ("entity-recognition", {"entities": ["Fever"]}, "the column entities holds list<element: string>, not lists"),
+        ("entity-recognition", {"entities": [ENTITY | {"start": "0"}]}, "the column entities holds list<element: str"),
         ("text-classification", {"label": None}, "the column label is empty"),
         ("masked-language-model", {"text": None}, "the column text is empty"),
         ("text-classification", {"text": " \n"}, "the column text is empty"),
@@ -148,7 +151,7 @@ def test_cells_that_no_dataset_has(
     task: str, changed: dict[str, Any], words: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     first, second = ROWS[task]
-    alike = changed if type(next(iter(changed.values()))) in (int, str, float) and "holds" in words else {}
+    alike = changed if "holds" in words else {}
     folder = write(tmp_path / "data", task, test=[first | changed, second | alike])
     assert words in refused(folder, task, monkeypatch)
 
@@ -173,6 +176,7 @@ def test_cells_that_no_dataset_has(
         ),
         ("text-retrieval", "test", 1, "no two texts of its test split belong together"),
         ("text-retrieval", "train", 1, "no two texts of its train split belong together"),
+        ("text-retrieval", "test", SCORED | {"sentence2": "a"}, "no two texts of its test split belong together"),
         ("text-retrieval", "train", 0, "all pairs of its train split are of one group"),
         ("text-retrieval", "test", 0, "all pairs of its test split are of one group"),
     ],
@@ -203,6 +207,12 @@ def test_a_split_without_a_column_of_its_task(task: str, tmp_path: Path) -> None
     pq.write_table(more, folder / "test.parquet")
     changed(folder, fingerprints=prints | {"test": storage.fingerprint(Dataset(more))})
     with pytest.raises(BioftError, match=r"test\.parquet has the columns .*, more; needed: "):
+        storage.load(folder)
+
+
+def test_columns_of_another_builder(tmp_path: Path) -> None:
+    folder = changed(write(tmp_path / "data", "text-retrieval"), builder="ctd")
+    with pytest.raises(BioftError, match=r"has the columns sentence1, .*; needed: gene, gene_id"):
         storage.load(folder)
 
 
@@ -397,10 +407,33 @@ def test_one_label_is_nothing_to_learn(tmp_path: Path, monkeypatch: pytest.Monke
     assert "all texts of its train split have the label 'yes', and two are needed" in message
 
 
-@pytest.mark.parametrize("candidates", ["sentence2", ["sentence1"], ["sentence2", "title"]])
+@pytest.mark.parametrize("candidates", ["sentence2", 7, ["sentence1"], ["sentence2", "title"]])
 def test_a_manifest_that_names_other_columns(candidates: Any, tmp_path: Path, monkeypatch: Any) -> None:
     folder = changed(write(tmp_path / "data", "text-retrieval"), candidates=candidates)
     assert f"its manifest names {candidates!r} as the columns" in refused(folder, "text-retrieval", monkeypatch)
+
+
+def test_a_split_that_another_program_wrote_anew(tmp_path: Path) -> None:
+    """Columns may have wider types then, or, where no list has a value, one of nothing."""
+    rows = [row | {"relations": []} for row in ROWS["entity-recognition"]]
+    folder = write(tmp_path / "data", "entity-recognition", **dict.fromkeys(storage.SPLITS, rows))
+    table = pq.read_table(folder / "test.parquet")
+    kinds = {"entities": pa.large_list(table["entities"].type.value_type), "relations": pa.list_(pa.null())}
+    schema = pa.schema({name: kinds.get(name, pa.large_string()) for name in table.column_names})
+    pq.write_table(pa.Table.from_pylist(table.to_pylist(), schema), folder / "test.parquet")
+    assert storage.load(folder)[0]["test"].to_list() == rows
+
+
+@pytest.mark.parametrize("values", [["x"] * 2_000, [["x"] * 2_000]], ids=["many rows", "one row"])
+def test_a_small_file_that_would_fill_the_memory(values: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    folder = write(tmp_path / "data", "masked-language-model")
+    pq.write_table(pa.table({"text": values}), folder / "test.parquet")
+    monkeypatch.setattr("bioft.storage.parquet.FREE_CELLS", 1_000)
+    monkeypatch.setattr("bioft.storage.parquet.CELLS_PER_BYTE", 1)
+    with pytest.raises(
+        BioftError, match=f"{len(values):,} rows in .* it would take the whole memory, and is not read"
+    ):
+        storage.load(folder)
 
 
 @pytest.mark.parametrize("value", [b"x", datetime.datetime(2020, 1, 1)])
@@ -416,8 +449,9 @@ def test_columns_of_a_builder_outside_bioft_hold_what_it_says(tmp_path: Path) ->
     """Doses, which are labels and no whole numbers; without its name they are none."""
     rows = [{"id": "1", "text": "a", "label": 0.5}, {"id": "2", "text": "b", "label": 3.7}]
     folder = write(tmp_path / "doses", "text-classification", **dict.fromkeys(storage.SPLITS, rows))
-    with pytest.raises(BioftError, match="the column label holds double, not text or whole numbers"):
-        storage.load(folder)
+    for builder in ("labels", None):
+        with pytest.raises(BioftError, match="the column label holds double, not text or whole numbers"):
+            storage.load(changed(folder, builder=builder))
     assert storage.load(changed(folder, builder="doses"))[0]["test"]["label"][:] == [0.5, 3.7]
     one = changed(write(tmp_path / "one", "text-classification", test=rows[:1]), builder="doses", rows={"test": {}})
     assert not [note for note in inspection.inspect_dataset(one)[0]["notes"] if "Problem" in note]

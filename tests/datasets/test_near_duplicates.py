@@ -80,6 +80,9 @@ def test_an_edited_text_of_the_sample_is_found(edit: str) -> None:
         ("Spinocerebellar ataxia type 1", "Spinocerebellar ataxia type 2"),
         ("slow accrual of patients", "slow recruitment of patients"),
         ("Patients with fever were seen. They recovered.", "Rats were given a drug. They recovered."),
+        ("Of all patients with fever they recovered after one year.", "all patients with fever they recovered after"),
+        ("Patients with fever were seen. They recovered after a long year.", "They recovered after a long year."),
+        ("They recovered after a long year.", "Patients with fever were seen. They recovered after a long year."),
     ],
 )
 def test_short_texts_are_near_only_if_they_are_the_same(one: str, other: str) -> None:
