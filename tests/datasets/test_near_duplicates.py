@@ -10,7 +10,7 @@ from datasets import Dataset
 from hypothesis import given, strategies as st
 
 from bioft.datasets.documents import bc5cdr, sample
-from bioft.datasets.near_duplicates import LEAST_WORDS, Texts, near_duplicates, near_duplicates_in
+from bioft.datasets.near_duplicates import COMMON, LEAST_WORDS, Texts, near_duplicates, near_duplicates_in
 from bioft.storage.text_lines import normalise
 
 Edit = Callable[[str, Random, str], str]
@@ -81,6 +81,7 @@ def test_an_edited_text_of_the_sample_is_found(edit: str) -> None:
         ("slow accrual of patients", "slow recruitment of patients"),
         ("Patients with fever were seen. They recovered.", "Rats were given a drug. They recovered."),
         ("Of all patients with fever they recovered after one year.", "all patients with fever they recovered after"),
+        ("all patients with fever they recovered after", "Of all patients with fever they recovered after one year."),
         ("Patients with fever were seen. They recovered after a long year.", "They recovered after a long year."),
         ("They recovered after a long year.", "Patients with fever were seen. They recovered after a long year."),
     ],
@@ -90,12 +91,19 @@ def test_short_texts_are_near_only_if_they_are_the_same(one: str, other: str) ->
     assert Texts([one]).find([one.upper().replace(" ", "  ")]) == [(0, 0, "folded")]
 
 
+@pytest.mark.parametrize(("shared", "others"), [("a b c d e f g h", 4), ("They recovered after a long year.", 12)])
+def test_texts_that_share_less_than_half_are_not_near(shared: str, others: int) -> None:
+    """Though their hashes, or a sentence, make them candidates."""
+    one, other = (f"{shared} {' '.join(f'{end}{chr(97 + n)}' for n in range(others))}" for end in "xy")
+    assert not Texts([one]).find([other])
+
+
 def test_what_many_texts_say_makes_none_near() -> None:
+    """Though it is most of each of them."""
     phrase = "The study was conducted in accordance with the Declaration of Helsinki."
-    words = [f"{a} {b} {c} {d}" for a in "uvwxyz" for b in "klmn" for c in "gh" for d in "ef"]
-    texts = [f"Of {each} we found {each} in {each}. {phrase}" for each in words]
-    near = {row for row, of, why in Texts(texts[:48]).find(texts[48:]) if why == "sentences"}
-    assert not near
+    texts = [f"{' '.join(each + chr(97 + n) for each in 'abcdefgh')}. {phrase}" for n in range(COMMON + 2)]
+    assert not Texts(texts[:-1]).find(texts[-1:])
+    assert [why for *_, why in Texts(texts[:-2]).find(texts[-1:])] == ["sentences"]
 
 
 def test_what_was_found_is_told_with_ids() -> None:
