@@ -499,6 +499,7 @@ def test_dataset_card(dataset_directory: Path) -> None:
     assert manifest["sources"][0]["sha256"] in card
     assert manifest["sources"][0]["citation"] in card
     assert "bioft build ctd CTD_small.csv --evidence marker/mechanism" in card
+    assert f'load_dataset("{cards_words.PLACEHOLDER}")' in card
     assert "jane" not in card
     # A "|" of a name must not break the table: each preview row keeps as many cells as there are columns.
     preview = card.split("| gene | gene_id |")[1].split("\n\n")[0].splitlines()[2:]
@@ -595,6 +596,7 @@ def test_an_incomplete_manifest_is_named() -> None:
     }
     about["schema_version"] = 1
     assert "| test | 1 |" in cards_dataset.dataset_card(about, pairs)
+    assert "bioft build" not in cards_dataset.dataset_card(about | {"builder": "mine"}, pairs)
     for wrong in ({"rows": {"test": None}}, {"rows": {"test": {"texts": "x"}}}, {"arguments": {"split": ["x"]}}):
         with pytest.raises(
             BioftError, match=r"The manifest is not as a builder writes it: .* Build the dataset again"

@@ -307,6 +307,12 @@ def test_manifests_whose_parts_are_of_another_kind(change: Callable[[Any], None]
         storage.load(folder)
 
 
+def test_a_manifest_of_tomorrow(tmp_path: Path) -> None:
+    folder = changed(write(tmp_path / "data", "masked-language-model"), schema_version=99, fingerprints={}, sources=7)
+    with pytest.raises(BioftError, match="has schema version 99; this bioft reads 1"):
+        storage.load(folder)
+
+
 def test_a_manifest_with_what_json_has_not(tmp_path: Path) -> None:
     """A record with it could not be written after the training."""
     folder = write(tmp_path / "data", "masked-language-model")
