@@ -863,9 +863,22 @@ def list_file(run: Path, name: str) -> None:
     edit_record(run, files=record["files"] | {name: "ab" * 32})
 
 
-def local_base(run: Path) -> None:
+def without(*path: str) -> Any:
+    """What takes a part of a record away."""
+
+    def change(run: Path) -> None:
+        record = part = json.loads((run / runs.RECORD).read_text())
+        for key in path[:-1]:
+            part = part[key]
+        del part[path[-1]]
+        (run / runs.RECORD).write_text(json.dumps(record))
+
+    return change
+
+
+def local_base(run: Path, source: str = "local folder /home/jane/models/tiny", name: str = "models/tiny") -> None:
     record = json.loads((run / runs.RECORD).read_text())
-    base = {"id": "models/tiny", "revision": None, "source": "local folder /home/jane/models/tiny"}
+    base = {"id": name, "revision": None, "source": source}
     edit_record(run, base_model=record["base_model"] | base)
 
 
@@ -879,6 +892,11 @@ def link_out(run: Path) -> None:
     secret.write_text("mine")
     (run / "notes.txt").symlink_to(secret)
     edit_record(run, files=runs.checksums(run))
+
+
+def link_to_nothing(run: Path) -> None:
+    (run / runs.CARD).unlink()
+    (run / runs.CARD).symlink_to(run.parent / "nothing.md")
 
 
 def broken_card(run: Path) -> None:
@@ -897,6 +915,10 @@ BAD_RUNS: dict[str, tuple[Any, str]] = {
     "no weights": (lambda run: edit_record(run, files={}), r"lists no weights \(model.safetensors\)"),
     "no files": (lambda run: edit_record(run, files=None), "its files is null"),
     "a local base": (local_base, r"\(models/tiny\), which nobody else can load.*--model_name_or_path user/base-model"),
+    "a base by its path": (lambda run: local_base(run, "Hub", "../tiny"), r"in a local folder \(\.\./tiny\)"),
+    "no base": (without("base_model"), "names no base model"),
+    "a base without a name": (without("base_model", "id"), "names no base model"),
+    "nothing listed": (without("files"), "does not list the files of the run with their checksums"),
     "a local path in the adapter": (other_base_in_adapter, "names the base model /home/jane/models/tiny"),
     "a pickle": (lambda run: (run / "model.bin").write_bytes(b"\x80"), "holds model.bin: pickles"),
     "a pickle in the record": (lambda run: list_file(run, "weights/model.pt"), "lists weights/model.pt, a pickle"),
@@ -934,6 +956,11 @@ BAD_RUNS: dict[str, tuple[Any, str]] = {
         "README.md holds an access token",
     ),
     "a broken card": (broken_card, r"README.md, line \d+: the card's YAML is broken"),
+    "a card that is no text": (
+        lambda run: (run / runs.CARD).write_text("---\na: \a\n---\n"),
+        r"README.md: the card's YAML is broken \(not valid\)",
+    ),
+    "a card that is elsewhere": (link_to_nothing, "README.md is a link"),
     "a card of no keys": (lambda run: (run / runs.CARD).write_text("---\n- a\n---\n"), "no list of keys"),
     "a card without metadata": (lambda run: (run / runs.CARD).write_text("# Mine\n"), "does not begin with metadata"),
 }
@@ -972,6 +999,18 @@ def test_a_name_that_passes_stays_in_its_folder_on_every_system(stem: str, suffi
         assert not path.is_absolute() and not path.drive and ".." not in path.parts
         assert path.suffix.lower() in checks.SAFE_SUFFIXES
     assert os.path.normpath(name) == name
+
+
+def test_weights_in_several_files_are_weights() -> None:
+    checks.check_weights(["model.safetensors.index.json", "model-00001-of-00002.safetensors"], "run.json")
+
+
+def test_a_card_that_a_record_lists_and_an_empty_file_are_sent_once(run: Path) -> None:
+    """The first versions recorded cards."""
+    add_file(run, "notes.txt", b"")
+    list_file(run, runs.CARD)
+    names = [name for name, _ in hub.send_run(run, "user/adapter", dry_run=True).files]
+    assert names.count(runs.CARD) == names.count("notes.txt") == 1
 
 
 @pytest.mark.parametrize(
