@@ -187,6 +187,9 @@ def _pull(
         if repository.is_private() is None:
             raise missing(repository.subject)
         commit = repository.head(revision or MAIN)
+        if commit != revision and COMMIT_ID.fullmatch(revision or ""):
+            words = f"a branch or tag is called like a commit, {revision}, and stands for {commit}"
+            raise BioftError(f"In {repository.subject} {words}. Give the one that you mean.")
         target = Path(directory) if directory is not None else cache / commit
         source = {"id": repo_id, "revision": commit}
         if (found := origin(target)) is not None:

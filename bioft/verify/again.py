@@ -18,6 +18,7 @@ from bioft.metrics.combination import FEW_SHOT
 from bioft.storage import environment
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
+from bioft.tasks import read_by_others
 from bioft.verify import checks, drift, files, findings, word
 from bioft.verify.checks import OTHER_ROWS, Run, Tables, plain
 from bioft.verify.findings import SHOWN_ROWS, figure_of
@@ -83,6 +84,10 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
     model = _load(run)
     tolerance = _tolerance(run, model, dataset["test"])
     run.in_float32 = tolerance == run.task.score_tolerance.get("float32")
+    if run.task.auto_class is not None and run.task.new_head:
+        drawn = np.random.default_rng(run.seed).permutation(len(dataset["test"]))
+        texts = [dataset["test"]["text"][int(row)] for row in drawn]
+        run.found.reasons += read_by_others.other_model(run.directory, run.task.auto_class, model[:2], texts)
     rows = np.arange(len(run.table))
     if run.sample is None:
         made = _predict(run, model, dataset["test"])

@@ -401,6 +401,17 @@ def test_a_tag_marks_the_commit_and_is_never_moved(
     assert pulled.name == commit
 
 
+def test_a_branch_that_is_called_like_a_commit_is_not_taken_for_it(
+    hub_server: HubServer, access: dict[str, Any], run: Path, api: HfApi, tmp_path: Path
+) -> None:
+    """Who names the commit that was verified would be given another."""
+    commit = str(hub.send_run(run, "user/adapter", **access).commit)
+    other = hub.send_run(write_run(tmp_path / "other" / "run", seed=1), "user/adapter", **access).commit
+    api.create_branch("user/adapter", branch=commit, revision=other)
+    with pytest.raises(BioftError, match=f"is called like a commit, {commit}, and stands for {other}"):
+        hub_pull.pull_adapter("user/adapter", revision=commit, **access)
+
+
 def test_visibility_is_as_asked_and_never_changed(hub_server: HubServer, access: dict[str, Any], run: Path) -> None:
     hub.send_run(run, "lab/public", private=False, **access)
     hub.send_run(run, "user/private", **access)

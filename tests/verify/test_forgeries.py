@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from safetensors.numpy import load_file, save_file
 
 from bioft.compare import analyze as analysis, compare as comparison, leaderboard
 from bioft.errors import BioftError
 from bioft.storage import runs, yaml_config
+from bioft.tasks import read_by_others
 from bioft.training import seeds
-from bioft.verify import verify as verification
+from bioft.verify import again, verify as verification
 from bioft.verify.files import check_files
 from bioft.verify.findings import Verification
 from tests.verify.forging import copied
@@ -104,6 +106,11 @@ OTHER_MODELS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "order of labels": ("text_labels", other_order, "The record names the labels"),
     "order of labels, and no class": ("text_labels", other_order_of_no_class, "The record names the labels"),
     "weights twice": ("masked_lm", twice, "a whole model twice"),
+    "special tokens": (
+        "entities",
+        changed("tokenizer_config.json", extra_special_tokens=["in", "the"]),
+        "Others would read other tokens of the texts",
+    ),
     "prompt": (
         "retrieval",
         changed("config_sentence_transformers.json", prompts={"query": "q."}, default_prompt_name="query"),
@@ -124,6 +131,40 @@ def test_others_load_the_model_that_was_measured(attack: str, of: Any, tmp_path:
     forged = copied(of[name], tmp_path / "run")
     change(forged.directory)
     assert_refused(forged.write(), words, "not reproduced")
+
+
+def earlier_names(directory: Path) -> None:
+    """Weights by names that Transformers takes for those of today, and bioft's own BERT does not read."""
+    weights = load_file(directory / "model.safetensors")
+    kept = weights["bert.embeddings.LayerNorm.weight"]
+    save_file(weights | {"bert.embeddings.LayerNorm.gamma": -kept}, directory / "model.safetensors", {"format": "pt"})
+
+
+OTHER_ANSWERS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "as written": (lambda directory: None, ""),
+    "earlier names of weights": (earlier_names, "Others get other answers"),
+    "padding on the left": (changed("tokenizer_config.json", padding_side="left"), "Others get other answers"),
+    "no mask of padding": (
+        changed("tokenizer_config.json", model_input_names=["input_ids"]),
+        "Others get other answers",
+    ),
+    "weights in four bits": (
+        changed("config.json", quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}),
+        "can't load the files of the run, as others would",
+    ),
+}
+"""What Transformers reads in the files of a run, and bioft's own BERT does not; and what is said."""
+
+
+@pytest.mark.parametrize("attack", OTHER_ANSWERS)
+def test_others_get_the_answers_that_were_measured(attack: str, of: Any, tmp_path: Path) -> None:
+    change, words = OTHER_ANSWERS[attack]
+    forged = copied(of["entities"], tmp_path / "run")
+    change(forged.directory)
+    forged.write()
+    model, texts = again._load(forged.run), forged.data.splits["test"]["text"][:]
+    reasons = read_by_others.other_model(forged.directory, "AutoModelForTokenClassification", model[:2], texts)
+    assert words in " ".join(reasons) and bool(reasons) == bool(words), reasons
 
 
 @pytest.mark.parametrize(
