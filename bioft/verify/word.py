@@ -30,6 +30,8 @@ WORD = {
     *("restated", "seed", "timings", "training"),
 }
 """What the record of every recipe says of how it came about."""
+OF_SOME = {"restated"}
+"""What of it few records have: those whose figures were computed anew."""
 TRAINING_PLOTS = ("plots/loss", "plots/learning_rate")
 OF_BASE_MODELS = {
     *("id", "revision", "source", "license", "sha256", "name_or_path", "model_type", "vocab_size", "quantization"),
@@ -46,8 +48,9 @@ ROUNDED = 0.01
 def name_what_is_not_checked(run: Run) -> None:
     """Name what of a record is the publisher's word; results and parts that nothing here measures are no such word."""
     record, found = run.record, run.found
-    if record.get("module", run.task.module) != run.task.module:
-        found.reasons.append(f"{RECORD} names the module {record['module']}; that of {run.task.name} is another.")
+    module = record.get("module", None if run.full else run.task.module)  # the first schema named none
+    if module != run.task.module:
+        found.reasons.append(f"{RECORD} names the module {module}; that of {run.task.name} is another.")
     stated = {key for key, its in record.items() if its not in (None, [], {}, "")}
     measured = run.computed | set(getattr(tasks.part(run.task, "evaluate"), "MEASURED", ()))
     if run.full and (others := sorted(RESULTS & stated - measured)):
@@ -62,6 +65,8 @@ def name_what_is_not_checked(run: Run) -> None:
     unknown += [f"base_model.{key}" for key in sorted(record["base_model"].keys() - OF_BASE_MODELS)]
     if unknown and run.task.module in tasks.REGISTERED:
         run.in_part(f"{RECORD} states what nothing here can measure: {', '.join(unknown)}.")
+    if run.full and run.task.module in tasks.REGISTERED and (lacking := sorted(WORD - OF_SOME - stated)):
+        run.in_part(f"{RECORD} lacks what every recipe writes: {', '.join(lacking)}.")
     words = [*sorted(stated & WORD), *(unknown if run.task.module not in tasks.REGISTERED else ())]
     if settings := sorted(stated & own - {"labels", "scoring"}):
         words.append(f"of {', '.join(settings)} what no evaluation needs")
@@ -69,6 +74,10 @@ def name_what_is_not_checked(run: Run) -> None:
         words.append(f"that it was trained on {limit:,} of the training pairs, as the baselines were")
     if is_own(record["dataset"]):
         words.append("title, licence and terms of the data")
+    if not (run.directory / hub_checks.ADAPTER_CONFIG).is_file():
+        words.append("that the model was trained from its base model")
+    if Path(record["base_model"]["name_or_path"]).is_dir():
+        words.append("what the folder of its base model is called")
     listed = record.get("files") or {}
     words += [name for name in (runs.CONFIG,) if name in listed]
     words += sorted(name for name in listed if name.startswith(TRAINING_PLOTS) and name.endswith(".png"))
@@ -93,6 +102,8 @@ def check_base_model(run: Run) -> None:
     ours = models.described(base)
     if adapted is not None:  # by a run that may lie elsewhere here
         ours = {key: its for key, its in ours.items() if key not in ("id", "source")}
+    if "precision" in run.record:
+        ours["dtype"] = "float32"  # in which every encoder is trained, whatever it multiplies in
     if Path(recorded["name_or_path"]).is_dir() and cards_words.HUB_ID.fullmatch(recorded["id"]):
         run.in_part(
             f"The base model {recorded['id']} is a folder of this machine: nothing says that it is what the Hub has "

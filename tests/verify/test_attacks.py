@@ -1106,13 +1106,16 @@ def test_what_nothing_measures_is_verified_in_part_and_the_publishers_word_is_na
     forged = copied(of["masked_lm"], tmp_path / "run")
     forged.record["human_evaluation"] = {"agreed": 98}
     forged.record["base_model"]["trained_on"] = "no test data"
+    del forged.record["created"]
     found = verify(forged.write())
     assert (found.status, found.reasons) == ("verified in part", [])
     assert_said(found.notes, "states what nothing here can measure: human_evaluation, base_model.trained_on.")
+    assert_said(found.notes, "run.json lacks what every recipe writes: created.")
     verification.print_verification(found)
     said = " ".join(capsys.readouterr().out.split())
-    assert "Not checked, the publisher's word: bioft; command; created; hardware; log_history;" in said
-    assert "; timings; training; of masking, new_head, packing what no evaluation needs; config.yaml." in said
+    assert "Not checked, the publisher's word: bioft; command; hardware; log_history;" in said
+    base = "that the model was trained from its base model; what the folder of its base model is called"
+    assert f"; timings; training; of masking, new_head, packing what no evaluation needs; {base}; config.yaml." in said
 
 
 def test_scores_that_are_no_numbers_are_never_verified(of: Runs, tmp_path: Path) -> None:

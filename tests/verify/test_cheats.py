@@ -312,6 +312,12 @@ BASE_MODEL: dict[str, tuple[Change, str]] = {
     "its type left out": (at("base_model.model_type", ...), "leaves out what is known of the base model: model_type"),
     "its checksum": (base(sha256=None), "that its sha256 is None"),
     "its type": (base(model_type="modernbert"), "that its model_type is modernbert"),
+    "its type of numbers": (
+        lambda forged: (at("precision", {})(forged), base(dtype="bfloat16")(forged)), "that its dtype is bfloat16",
+    ),
+    "its type of numbers left out": (
+        lambda forged: (at("precision", {})(forged), at("base_model.dtype", ...)(forged)), "base model: dtype",
+    ),
     "a run that adapted it": (
         lambda forged: (base(license="mit")(forged), at("classifier", {"mlm_run": "user/run"})(forged)),
         "that its license is mit",

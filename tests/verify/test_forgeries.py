@@ -17,7 +17,7 @@ from bioft.errors import BioftError
 from bioft.storage import runs, yaml_config
 from bioft.tasks import read_by_others
 from bioft.training import seeds
-from bioft.verify import again, verify as verification
+from bioft.verify import again, verify as verification, word
 from bioft.verify.files import check_files
 from bioft.verify.findings import Verification
 from tests.verify.forging import copied
@@ -193,6 +193,9 @@ def test_the_module_of_another_task_is_found(of: Any, tmp_path: Path) -> None:
     forged = copied(of["masked_lm"], tmp_path / "run")
     forged.record["module"] = "bioft.tasks.entities"
     assert_refused(forged.write(), "names the module bioft.tasks.entities", "not reproduced")
+    del (run := forged.run).record["module"]
+    word.name_what_is_not_checked(run)
+    assert "run.json names the module None; that of masked-language-model is another." in run.found.reasons
 
 
 def test_records_of_another_kind_are_one_sentence_in_comparisons(of: Any, tmp_path: Path) -> None:
