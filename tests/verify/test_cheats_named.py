@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 from bioft import task as tasks
 from bioft.datasets import formats, recorded
 from bioft.datasets.recorded import ON_HUB, recorded_data
+from bioft.errors import ChangedFilesError
 from bioft.hub import pull
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.masked_lm import models as masked_models
@@ -163,6 +164,20 @@ def test_what_is_said_of_an_adapted_base_model_is_what_the_run_that_adapted_it_g
     (tmp_path / "tests").symlink_to(adapted.parents[2])
     it = found(id="allenai/scibert", name_or_path="allenai/scibert")
     assert said(it.notes, "The base model allenai/scibert is a folder of this machine") and it.best != "verified"
+
+
+def test_the_run_that_training_went_on_from_is_the_one_that_is_measured_as_its_base(of: Runs, tmp_path: Path) -> None:
+    """Else the answers of any worse run stand on the card as those of the base model."""
+    forged, worse = (copied(of["text_labels"], tmp_path / name) for name in ("run", "worse"))
+    record, predict_base = forged.record, forged.run.of_task("predict", "predict_base")
+    record["classifier"]["start_from"] = str(worse.directory)
+    honest = record["training"] | runs.describe_start(str(worse.directory))
+    for training in (record["training"], honest | {"start_from_sha256": "0" * 64}):
+        record["training"] = training
+        with pytest.raises(ChangedFilesError, match="The training on record went on from"):
+            predict_base(None, forged.data.splits, record)
+    record["training"] = honest
+    assert len(predict_base(None, forged.data.splits, record)) == len(forged.data.splits["test"])
 
 
 def changed(name: str, **changes: Any) -> Change:

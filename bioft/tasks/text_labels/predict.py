@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, ChangedFilesError
 from bioft.storage import json_text, runs
 from bioft.storage.files import new_file
 from bioft.storage.tables import Table
@@ -72,7 +72,10 @@ def base_of(record: Mapping[str, Any]) -> "BaseModel":
 
 
 def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> "pd.DataFrame":
-    """The predictions table of the test split by the base model, with the new head that the recorded seed gives."""
+    """The predictions table of the test split by the base model, with the new head that the recorded seed gives.
+
+    Of a run that went on from another it is that one. ChangedFilesError: not the one that its training names.
+    """
     from transformers import set_seed
 
     from bioft.datasets.splits import SPLITS
@@ -83,6 +86,11 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
 
     kept = record["classifier"]
     start = models.find_start(ClassifierArguments(start_from=kept.get("start_from")), models.base_of(dict(record)))
+    named = {key: its for key, its in record["training"].items() if key.startswith("start_from")}
+    if named != (found := runs.describe_start(kept.get("start_from"), start.earlier_run)):
+        raise ChangedFilesError(
+            f"The training on record went on from {named or 'no run'}, its classifier from {found}."
+        )
     set_seed(record["seed"])
     base, tokenizer = models.load_start(start, record["dataset"]["labels"], kept["multi_label"], kept["head"])
     asked = (base.to(encoders.local_device(), precision.of_run(record)), tokenizer)
