@@ -74,6 +74,12 @@ def test_tokens_and_numbers_are_those_of_transformers(name: str, tmp_path: Path)
         ("tokenizer_config.json", {"tokenizer_class": "RobertaTokenizer"}),
         ("tokenizer_config.json", {"truncation_side": "left"}),
         ("tokenizer_config.json", {"mask_token": "<new>"}),
+        ("config.json", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}),
+        ("tokenizer_config.json", {"extra_special_tokens": ["in"]}),
+        ("tokenizer_config.json", {"extra_special_tokens": {"a_token": "in"}}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"77": {"content": "in", "special": True}}}),
+        ("special_tokens_map.json", {"additional_special_tokens": ["in"]}),
+        ("added_tokens.json", {"in": 77}),
     ],
 )
 def test_what_is_not_plain_bert_is_left_to_transformers(file: str, changes: dict[str, Any], tmp_path: Path) -> None:
@@ -81,13 +87,28 @@ def test_what_is_not_plain_bert_is_left_to_transformers(file: str, changes: dict
     labels = list(json.loads((folder / "config.json").read_text())["id2label"].values())
     assert bert.load(folder, "ForTokenClassification", labels) is not None
     assert bert.load(folder, "ForTokenClassification", labels[::-1]) is None
-    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | changes))
+    stated = json.loads((folder / file).read_text()) if (folder / file).is_file() else {}
+    (folder / file).write_text(json.dumps(stated | changes))
     assert bert.load(folder, "ForTokenClassification", labels) is None
 
 
-def test_weights_that_are_not_there_are_left_to_transformers(tmp_path: Path) -> None:
+def test_special_tokens_in_files_of_their_own_are_read(tmp_path: Path) -> None:
+    """As earlier versions of Transformers wrote them, in one form or another."""
+    folder = shutil.copytree(RUNS / "entities", tmp_path / "run")
+    tokens = {"unk_token": {"content": "[UNK]", "lstrip": False}, "additional_special_tokens": ["[SEP]"]}
+    (folder / "special_tokens_map.json").write_text(json.dumps(tokens))
+    (folder / "added_tokens.json").write_text(json.dumps({"[PAD]": 0}))
+    assert bert.load(folder, "ForTokenClassification") is not None
+
+
+def test_weights_that_are_not_there_or_of_other_names_are_left_to_transformers(tmp_path: Path) -> None:
+    """Such as those of earlier checkpoints, which it takes in the place of others."""
     folder = shutil.copytree(RUNS / "entities", tmp_path / "run")
     weights = load_file(folder / "model.safetensors")
+    norm = weights["bert.embeddings.LayerNorm.weight"]
+    for name in ("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight", "classifier.out.weight"):
+        save_file(weights | {name: -norm}, folder / "model.safetensors")
+        assert bert.load(folder, "ForTokenClassification") is None
     del weights["bert.encoder.layer.1.output.dense.bias"]
     save_file(weights, folder / "model.safetensors")
     assert bert.load(folder, "ForTokenClassification") is None

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from safetensors.numpy import load_file, save_file
 
 from bioft.compare import analyze as analysis, compare as comparison, leaderboard
 from bioft.errors import BioftError
@@ -106,11 +105,7 @@ OTHER_MODELS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "order of labels": ("text_labels", other_order, "The record names the labels"),
     "order of labels, and no class": ("text_labels", other_order_of_no_class, "The record names the labels"),
     "weights twice": ("masked_lm", twice, "a whole model twice"),
-    "special tokens": (
-        "entities",
-        changed("tokenizer_config.json", extra_special_tokens=["in", "the"]),
-        "Others would read other tokens of the texts",
-    ),
+    "side of padding": ("entities", changed("tokenizer_config.json", padding_side="left"), "Others get other answers"),
     "prompt": (
         "retrieval",
         changed("config_sentence_transformers.json", prompts={"query": "q."}, default_prompt_name="query"),
@@ -133,27 +128,14 @@ def test_others_load_the_model_that_was_measured(attack: str, of: Any, tmp_path:
     assert_refused(forged.write(), words, "not reproduced")
 
 
-def earlier_names(directory: Path) -> None:
-    """Weights by names that Transformers takes for those of today, and bioft's own BERT does not read."""
-    weights = load_file(directory / "model.safetensors")
-    kept = weights["bert.embeddings.LayerNorm.weight"]
-    save_file(weights | {"bert.embeddings.LayerNorm.gamma": -kept}, directory / "model.safetensors", {"format": "pt"})
-
-
 OTHER_ANSWERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "as written": (lambda directory: None, ""),
-    "earlier names of weights": (earlier_names, "Others get other answers"),
-    "padding on the left": (changed("tokenizer_config.json", padding_side="left"), "Others get other answers"),
     "no mask of padding": (
         changed("tokenizer_config.json", model_input_names=["input_ids"]),
         "Others get other answers",
     ),
-    "weights in four bits": (
-        changed("config.json", quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}),
-        "can't load the files of the run, as others would",
-    ),
 }
-"""What Transformers reads in the files of a run, and bioft's own BERT does not; and what is said."""
+"""By what of a run's files others may answer in another way, and what is said of it."""
 
 
 @pytest.mark.parametrize("attack", OTHER_ANSWERS)
@@ -165,6 +147,17 @@ def test_others_get_the_answers_that_were_measured(attack: str, of: Any, tmp_pat
     model, texts = again._load(forged.run), forged.data.splits["test"]["text"][:]
     reasons = read_by_others.other_model(forged.directory, "AutoModelForTokenClassification", model[:2], texts)
     assert words in " ".join(reasons) and bool(reasons) == bool(words), reasons
+
+
+def test_others_load_the_files_and_read_the_same_tokens(of: Any) -> None:
+    run = of["entities"].run
+    network, tokenizer, _ = again._load(run)
+    for auto_class, asked, words in (
+        ("AutoModelForTokenClassification", lambda texts, **options: {"input_ids": [[1]]}, "read other tokens"),
+        ("AutoModelForVision2Seq", tokenizer, "can't load the files of the run, as others would"),
+    ):
+        reasons = read_by_others.other_model(run.directory, auto_class, (network, asked), ["Naloxone"])
+        assert words in " ".join(reasons)
 
 
 @pytest.mark.parametrize(

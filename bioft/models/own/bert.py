@@ -4,6 +4,7 @@ To the bit what Transformers computes (tests/models/test_bert.py). Whatever is n
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,8 +24,17 @@ PLAIN = {
     "is_decoder": False,
     "add_cross_attention": False,
     "chunk_size_feed_forward": 0,
+    "quantization_config": None,
 }
+WEIGHTS = re.compile(
+    r"embeddings\.((word|position|token_type)_embeddings\.weight|LayerNorm\.(weight|bias))|"
+    r"(encoder\.layer\.\d+\.(attention\.self\.(query|key|value)|intermediate\.dense|(attention\.)?output\.(dense|LayerNorm))"
+    r"|pooler\.dense)\.(weight|bias)"
+)
+"""The names of an encoder's weights; by others, such as earlier ones, Transformers may load something else."""
 TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast", "BertTokenizer", "BertTokenizerFast")
+MORE_TOKENS = ("added_tokens.json", "special_tokens_map.json")
+"""Files in which Transformers looks for tokens that texts are cut at."""
 USUAL = {"truncation_side": "right", "split_special_tokens": False, "add_bos_token": False, "add_eos_token": False}
 """What a tokenizer of one of these classes may be configured to, if at all."""
 
@@ -107,11 +117,13 @@ class BertTokenizer:
         config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
-        named = [each for name, each in config.items() if name.endswith("_token") and each]
-        named = [each["content"] if isinstance(each, dict) else each for each in named]
+        named = [its for name, its in config.items() if name.endswith(("_token", "_tokens", "_tokens_decoder"))]
+        more = {name: path for name in MORE_TOKENS if (path := folder / name).is_file()}
+        others = [json.loads(path.read_text(encoding="utf-8")) for path in more.values()]
+        named += [list(its) if name.startswith("added") else its for name, its in zip(more, others, strict=True)]
         added = {each.content for each in self._tokenizer.get_added_tokens_decoder().values()}
         usual = all(config.get(name, value) == value for name, value in USUAL.items())
-        if config.get("tokenizer_class") not in TOKENIZERS or not usual or not {*named} <= added:
+        if config.get("tokenizer_class") not in TOKENIZERS or not usual or not {*_contents(named)} <= added:
             raise ValueError("only Transformers knows what it does")
         if config["tokenizer_class"].startswith("Bert"):  # which goes by the configuration
             self._tokenizer.normalizer = normalizers.BertNormalizer(
@@ -153,6 +165,15 @@ class BertTokenizer:
         return Rows(zip(("input_ids", "attention_mask"), padded, strict=True))
 
 
+def _contents(value: Any) -> list[str]:
+    """The texts of tokens, wherever they stand in a configuration; TypeError for what names none."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [value["content"]] if "content" in value else _contents(list(value.values()))
+    return [token for each in value or () for token in _contents(each)]
+
+
 def load(folder: str | Path, head: str, labels: Sequence[str] = ()) -> tuple[Bert, BertTokenizer] | None:
     """An encoder in float32 with one of `HEADS`, of these labels in this order, and its tokenizer.
 
@@ -168,7 +189,12 @@ def load(folder: str | Path, head: str, labels: Sequence[str] = ()) -> tuple[Ber
         if config["architectures"] != [f"Bert{head}"] or (labels and config["id2label"] != dict(enumerate(labels))):
             return None
         weights = load_file(folder / "model.safetensors")
-        model = Bert(config, head, {name: its for name, its in weights.items() if its.is_floating_point()})
+        weights = {name: its for name, its in weights.items() if its.is_floating_point()}
+        known = (name.removeprefix(HEADS[head]) for name in weights if name.startswith(HEADS[head]))
+        heads = {"classifier.weight", "classifier.bias"} if head != "Model" else set()
+        if sum(bool(WEIGHTS.fullmatch(name)) for name in known) + len(heads & weights.keys()) < len(weights):
+            return None
+        model = Bert(config, head, weights)
         tokenizer = BertTokenizer(folder)
         largest = max(tokenizer._tokenizer.get_vocab().values())
         words, dimensions = model._of("embeddings.word_embeddings").shape
