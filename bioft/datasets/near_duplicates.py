@@ -1,9 +1,11 @@
 """Texts of one split that are nearly those of another: edited, cut, put together, or the same but for numbers.
 
-Folded texts (`bioft.storage.text_lines.normalise`) that are equal are duplicates. Nearly so are texts of `LEAST_WORDS`
-words or more that are equal but for their numbers, whose sets of words and neighbouring words overlap by `ALIKE`
-(Jaccard; candidates by MinHash with bands, Broder 1997), or of which one has a sentence and half of the words of
-the other. Shorter ones are names and phrases: "type 1" and "type 2" are not the same there.
+Texts that are equal as they are read (`bioft.storage.text_lines.as_read`) and folded (`normalise`) are duplicates.
+Nearly so are texts of `LEAST_WORDS` words or more that are equal but for their numbers, whose sets of words and
+neighbouring words overlap by `ALIKE` (Jaccard; candidates by MinHash with bands, Broder 1997), of which one has a
+sentence and half of the words of the other, or that have a passage in common: a part of their runs of words (some of
+which are looked up, the same ones of every text, Manber 1994), wherever sentences end and whatever is between them.
+Shorter ones are names and phrases: "type 1" and "type 2" are not the same there.
 """
 
 import re
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from bioft.datasets.splits import in_batches
 from bioft.storage.datasets import remembered
-from bioft.storage.text_lines import normalise, normalise_each
+from bioft.storage.text_lines import as_read, normalise, normalise_each
 
 LEAST_WORDS = 8
 ALIKE = 0.6
@@ -34,12 +36,21 @@ LOOKED_UP, COMPARED = 500, 20
 """Candidates whose hashes are compared, those first that most bands have in common, and of these the likeliest, whose
 words are: where all texts are of the same few words each is a candidate of every other."""
 SHOWN = 3
+RUN, SHORT, STEM = 3, 3, 5
+"""Neighbouring words that are looked up together, wherever sentences end: of those that are not `SHORT`, as most are
+that say little, the first letters, which an inflection leaves."""
+KEPT, MANY = 4, 50
+"""Of so many runs of words one is looked up, the same ones in every text, and none that more than `MANY` have."""
+LEAST_RUNS, PASSAGE = 20, 0.33
+"""Runs that texts share which have a passage in common, and their share of those of the text that has fewer: of words
+of which one in five is another, .51 are left."""
 MOST = 100_000
 """Texts of a split that are looked at, which takes half a minute."""
-_BATCH = 2_000
+_BATCH, _PIECE = 2_000, 1 << 21
+"""Texts, and characters of texts, that are in memory at a time."""
 _Keys = NDArray[Any]
 _NONE = np.zeros(0, np.int32)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_SENTENCE = re.compile(r"[.!?;]\s+|\n+")
 _NUMBER = re.compile(r"\d(?<!\w\d)\d*")
 """Not those at the end of a name: BRCA1 is not BRCA2. Written so it is found twice as fast as with a word boundary."""
 
@@ -50,7 +61,8 @@ def near_duplicates(dataset: Mapping[str, Any], key: str = "id") -> dict[str, An
 
     Texts are named by their `key`. By split: `texts`, how many were looked up; `among` how many training texts;
     `near`, how many are nearly one of these; `first`, the first of them (`id`, `of` the training text, and `because`:
-    "folded", "numbers", "words" or "sentences"). Of more than `MOST` texts so many are taken, at even distances.
+    "folded", "numbers", "words", "sentences" or "passage"). Of more than `MOST` texts so many are taken, at even
+    distances.
     """
     train = at_most(dataset["train"])
     texts = Texts(in_batches(train["text"]))
@@ -85,19 +97,23 @@ class Texts:
         self.texts: list[str] = []
         self.folded: dict[int, int] = {}
         self.without_numbers: dict[int, int] = {}
-        sentences, digests = [], []
+        sentences, digests, runs = [], [], []
         for start, batch in _batches(texts):
             parts = [_sentences(each) for each in batch]
             self.texts += (texts := [" ".join(its) for its in parts])
             bare = [_without_numbers(its) for its in parts]
-            for row, (folded, its) in enumerate(zip(texts, bare, strict=True), start):
+            joined = [" ".join(its) for its in bare]
+            for row, (folded, its) in enumerate(zip(texts, joined, strict=True), start):
                 self.folded.setdefault(hash(folded), row)
                 if _is_long(folded):
-                    self.without_numbers.setdefault(hash(" ".join(its)), row)
+                    self.without_numbers.setdefault(hash(its), row)
             sentences.append(_keys(bare, start))
+            runs.append(_runs(texts, start))
             digests.append(_digests(texts))
         self.digests = np.concatenate(digests)
         self.sentences = _Rows(*np.concatenate(sentences, axis=1))
+        keys, of = np.concatenate(runs, axis=1)
+        self.runs, self.n_runs = _Rows(keys, of), np.bincount(of, minlength=len(self.texts))
         rows = np.arange(len(self.digests))
         self.bands = [_Rows(band, rows) for band in _bands(self.digests)]
 
@@ -108,17 +124,20 @@ class Texts:
             parts = [_sentences(each) for each in batch]
             folded = [" ".join(its) for its in parts]
             bare = [_without_numbers(its) for its in parts]
+            joined = [" ".join(its) for its in bare]
+            passages = self._sharing_runs(_runs(folded, 0))
             digests = _digests(folded)
             keys, of = _keys(bare, 0)
             in_band = [rows.find(band) for rows, band in zip(self.bands, _bands(digests), strict=True)]
             in_sentence, first = self.sentences.find(keys), np.searchsorted(of, np.arange(len(batch) + 1))
             for row, text in enumerate(folded):
-                near = self._same(text, " ".join(bare[row]))
+                near = self._same(text, joined[row])
                 if near is None and _is_long(text):
                     alike = [self.bands[i].rows[lo[row] : hi[row]] for i, (lo, hi) in enumerate(in_band)]
                     ends = (its[first[row] : first[row + 1]] for its in in_sentence)
                     sharing = [self.sentences.rows[lo:hi] for lo, hi in zip(*ends, strict=True) if hi - lo <= COMMON]
                     near = self._nearest(text, digests[row], np.concatenate(alike), np.concatenate([_NONE, *sharing]))
+                near = near or self._same_passage(text, passages.get(row, ()))
                 if near is not None:
                     found.append((start + row, *near))
         return found
@@ -132,16 +151,41 @@ class Texts:
 
     def _nearest(self, folded: str, digest: _Keys, alike: _Keys, sharing: _Keys) -> tuple[int, str] | None:
         """The text that this one is nearly, of those that have a band and of those that have a sentence of it."""
-        shingles = _shingles(folded)
+        shingles = {*_shingles(folded)}
         # The share of hashes that agree estimates the overlap (standard error .05); far below ALIKE it is none.
         for of in self._likeliest(alike, digest, (ALIKE - 0.2) * HASHES):
-            others = _shingles(self.texts[of])
+            others = {*_shingles(self.texts[of])}
             if _is_long(self.texts[of]) and len(shingles & others) >= ALIKE * len(shingles | others):
                 return of, "words"
         for of in self._likeliest(sharing, digest):
-            others = _shingles(self.texts[of])
+            others = {*_shingles(self.texts[of])}
             if _is_long(self.texts[of]) and len(shingles & others) >= SHARED * min(len(shingles), len(others)):
                 return of, "sentences"
+        return None
+
+    def _sharing_runs(self, runs: _Keys) -> dict[int, list[int]]:
+        """By row of a batch, of which these are the runs, the texts with which it shares most of them, if many."""
+        keys, of = runs
+        first, last = self.runs.find(keys)
+        n = np.where(last - first <= MANY, last - first, 0)
+        ends = np.cumsum(n)
+        rows = self.runs.rows[np.arange(n.sum()) + np.repeat(first - ends + n, n)]
+        pairs, times = np.unique(np.repeat(of, n) * len(self.texts) + rows, return_counts=True)
+        row, other = np.divmod(pairs, len(self.texts))
+        fewer = np.minimum(np.bincount(of, minlength=1)[row], self.n_runs[other]) if len(pairs) else n
+        found: dict[int, list[int]] = {}
+        for place in np.argsort(-times, kind="stable"):
+            if times[place] > 1 and times[place] >= PASSAGE / 2 * fewer[place]:
+                found.setdefault(int(row[place]), []).append(int(other[place]))
+        return found
+
+    def _same_passage(self, folded: str, texts: Sequence[int]) -> tuple[int, str] | None:
+        """The first of these texts of which this one has a passage."""
+        its = _runs_of(folded)
+        for of in texts[:SHOWN]:
+            others = _runs_of(self.texts[of])
+            if len(its & others) >= max(LEAST_RUNS, PASSAGE * min(len(its), len(others))):
+                return of, "passage"
         return None
 
     def _likeliest(self, rows: _Keys, digest: _Keys, least: float = 0) -> list[int]:
@@ -184,9 +228,53 @@ def _is_long(folded: str) -> bool:
     return _words(folded) >= LEAST_WORDS
 
 
-def _shingles(folded: str) -> set[str]:
+def _shingles(folded: str) -> list[str]:
+    """The words and pairs of neighbouring words of a text."""
     words = folded.split()
-    return {*words, *map(" ".join, pairwise(words))}
+    return [*words, *map(" ".join, pairwise(words))]
+
+
+def _runs_of(folded: str) -> set[tuple[str, ...]]:
+    """The runs of words of a text."""
+    words = [word[:STEM] for word in folded.split() if len(word) > SHORT]
+    return {*zip(*(words[start:] for start in range(RUN)), strict=False)}
+
+
+def _runs(texts: Sequence[str], start: int) -> _Keys:
+    """A key of some of the runs of words of each text, and its row; shape (2, runs)."""
+    sizes = np.cumsum([len(text) for text in texts])
+    ends = np.searchsorted(sizes, np.arange(_PIECE, sizes[-1] + _PIECE, _PIECE)) + 1 if len(texts) else []
+    pieces = [0, *np.unique(ends).tolist()]
+    found = [_runs_of_piece(texts[one:end], start + one) for one, end in pairwise(pieces)]
+    return np.concatenate([np.zeros((2, 0), np.int64), *found], axis=1)
+
+
+def _runs_of_piece(texts: Sequence[str], start: int) -> _Keys:
+    """The key is made of the bytes, the same in any process: it decides which runs are looked up."""
+    encoded = [text.encode("utf-8", "surrogatepass") + b" " for text in texts]
+    data = np.frombuffer(b"".join(encoded), np.uint8)
+    ends = np.flatnonzero(data <= ord(" "))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    starts = starts[ends - starts > SHORT]
+    rows = np.searchsorted(np.cumsum([len(each) for each in encoded]), starts, "right") + start
+    keys, inside = np.zeros(len(starts), np.uint64), np.ones(len(starts), bool)
+    for letter in range(STEM):
+        its = data[np.minimum(starts + letter, len(data) - 1)]
+        inside &= its > ord(" ")
+        keys = _mixed(keys ^ np.where(inside, its, 0).astype(np.uint64))
+    n = max(len(keys) - RUN + 1, 0)
+    whole = rows[:n] == rows[RUN - 1 :]
+    run = np.zeros(n, np.uint64)
+    for word in range(RUN):
+        run = _mixed(run ^ keys[word : n + word])
+    chosen = whole & (run % np.uint64(KEPT) == 0)
+    return np.stack([run[chosen].view(np.int64), rows[:n][chosen]])
+
+
+def _mixed(keys: _Keys) -> _Keys:
+    """Numbers of which the high bits depend on all, and the low ones on these."""
+    keys = keys * np.uint64(0x9E3779B97F4A7C15)
+    return keys ^ keys >> np.uint64(29)
 
 
 def _digests(many: list[str]) -> _Keys:
@@ -201,13 +289,13 @@ def _bands(digests: _Keys) -> Iterable[_Keys]:
     for band in np.split(digests.astype(np.uint64), BANDS, axis=1):
         key = np.zeros(len(band), np.uint64)
         for column in band.T:
-            key = (key ^ column) * np.uint64(0x9E3779B97F4A7C15)  # of which the high bits depend on all
-            key ^= key >> np.uint64(29)
+            key = _mixed(key ^ column)
         yield key
 
 
 def _sentences(text: str) -> list[str]:
     """The folded sentences of a text; together they are the folded text."""
+    text = as_read(text)
     return [*filter(None, normalise_each(_SENTENCE.split(text)))] or [normalise(text)]
 
 

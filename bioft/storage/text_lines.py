@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import html
 import io
 import itertools
 import os
@@ -242,6 +243,10 @@ _ASCII = frozenset(map(chr, range(128)))
 _WORD = frozenset(each for each in _ASCII if each.isalnum() or each == "\n")
 _NOT_A_WORD = str.maketrans(dict.fromkeys(_ASCII - _WORD, " "))
 _ALPHABETS = ("CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC")
+"""Of letters that stand for Latin ones in names too; Greek ones mean something else there."""
+_LATIN = re.compile(r"LATIN (?:\w+ )*LETTER (?:\w+ )*([A-Z])(?: WITH .*)?")
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
+_PARTED = re.compile(r"(?<=\w)[-\u00ad\u2010][ \t\r]*\n\s*(?=\w)")
 _ACCENT = re.compile("[\u0300-\u036f]")
 
 
@@ -253,6 +258,22 @@ def normalise(text: str) -> str:
     """
     folded = _folded(text)
     return " ".join(_words(folded).split()) or folded.strip()
+
+
+def as_read(text: str) -> str:
+    """A text as one reads it: without mark-up, with words whole that the end of a line parts, and with Latin letters
+    for all that look so, also where they mean something else in a name.
+    """
+    if "&" in text:
+        text = html.unescape(text)
+    if "<" in text:
+        text = _TAG.sub("", text)
+    if "\n" in text:
+        text = _PARTED.sub("", text)
+    for character in () if text.isascii() else set(text) - _ASCII:
+        if (plain := _seen(character)) != character:
+            text = text.replace(character, plain)
+    return text
 
 
 def normalise_each(lines: Sequence[str]) -> list[str]:
@@ -285,17 +306,26 @@ def _plain(character: str) -> str:
     if unicodedata.category(character) == "Cf":
         return ""
     parts = _ACCENT.sub("", unicodedata.normalize("NFKD", character))
-    return unicodedata.normalize("NFKC", "".join(_look_alikes().get(each, each) for each in parts))
+    return unicodedata.normalize("NFKC", "".join(_look_alikes(_ALPHABETS).get(each, each) for each in parts))
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _seen(character: str) -> str:
+    name = unicodedata.name(character, "")
+    if unicodedata.category(character) in ("Cf", "Me", "Mn") or "FILLER" in name:
+        return ""
+    latin = _LATIN.fullmatch(name)
+    return latin[1] if latin else _look_alikes("").get(character, character)
 
 
 @functools.cache
-def _look_alikes() -> dict[str, str]:
-    """Letters that look like Latin ones (Unicode, UTS #39), with these; Greek ones mean something else in names."""
+def _look_alikes(alphabets: str | tuple[str, ...]) -> dict[str, str]:
+    """Letters of these alphabets that look like Latin ones (Unicode, UTS #39), with these."""
     from confusable_homoglyphs.confusables import confusables_data
 
     letters = {}
     for letter, alike in confusables_data.items():
         latin = [each["c"] for each in alike if re.fullmatch("[A-Za-z]", each["c"])]
-        if len(letter) == 1 and latin and unicodedata.name(letter, "").startswith(_ALPHABETS):
+        if len(letter) == 1 and latin and unicodedata.name(letter, "").startswith(alphabets):
             letters[letter] = latin[0]
     return letters
