@@ -8,7 +8,7 @@ import pandas as pd
 from datasets import Dataset
 
 from bioft.datasets.near_duplicates import at_most, near_duplicates_in
-from bioft.datasets.surface import looks, predicted
+from bioft.datasets.surface import looks, more_telling, overlooked, predicted
 from bioft.storage.datasets import remembered
 
 ROLES = (("anchor", "positive"), ("sentence1", "sentence2"))
@@ -26,7 +26,8 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     their difference) whether they belong together (`inputs`): of each anchor its positive and that of another group,
     or pairs with a score, above the median of training or not. `given_negatives` is the same of each positive and the
     negative of its row, where there are such. Words are not read: what they share is what BM25 and TF-IDF find. Each:
-    see `bioft.datasets.surface.predicted`.
+    see `bioft.datasets.surface.predicted`; and `details`, where what a reader overlooks in texts, and of scored pairs
+    in their other columns, tells more: see `bioft.datasets.surface.overlooked`.
     """
     known = dataset["train"].column_names
     first, second = _roles(known)
@@ -39,7 +40,14 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
         kinds["inputs"] = [(rows[first], rows[second], rows["score"] > border) for rows in splits]
     if "negative" in known:
         kinds["given_negatives"] = [_joined(rows[first], rows[second], rows["negative"]) for rows in splits]
-    return found | {"pair_surface": {kind: _surface([first, second], its) for kind, its in kinds.items()}}
+    told: dict[str, Any] = {kind: _surface([first, second], its) for kind, its in kinds.items()}
+    beside = [name for name in known if name not in {*texts, "score", "kind"}] if "score" in known else []
+    for kind, its in kinds.items():
+        tables = [pd.DataFrame({first: list(one), second: list(other)}) for one, other, _ in its]
+        tables = [table.join(rows[beside]) for table, rows in zip(tables, splits, strict=True)]
+        labels = [pd.Series(np.asarray(label, dtype=int)) for *_, label in its]
+        told |= more_telling(overlooked([*zip(tables, labels, strict=True)], [first, second], beside), told[kind])
+    return found | {"pair_surface": told}
 
 
 def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:

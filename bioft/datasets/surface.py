@@ -7,7 +7,8 @@ of these say together. Labels that they predict on the test split leak, however 
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,17 @@ _CODED = 50
 _OTHERWISE = 0.95
 """A column that is the same for all rows of a label tells it if fewer of the other rows have that value."""
 _KINDS = ("capitals", "small letters", "digits", "spaces", "punctuation", "other characters")
+OVERLOOKED_ROWS = 5_000
+"""Rows of either split of which details are looked at."""
+TELLING = 0.1
+"""By how much an AUROC of details must be farther from .5 than that of all else for them to be named."""
+SIGNS = 20
+"""What stands between words, most frequent first, that is looked at in a column, if more than one in a hundred texts
+has it and one in a hundred has not; and words that so many texts begin or end with that they are a frame of them."""
+_FRAME = 0.2
 _PIECE = 1_000
 _NUMBER = re.compile(r"\d{1,15}")
+_BETWEEN = re.compile(r"[\W_]+")
 
 
 @remembered
@@ -58,11 +68,12 @@ def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) ->
     read, read_test = (features(rows, inputs).astype(np.float32) for rows in (train, test))
     rest, rest_test = (features(rows, (), others, order=True).astype(np.float32) for rows in (train, test))
     every, every_test = (pd.concat(its, axis=1) for its in ((read, rest), (read_test, rest_test)))
-    return {
+    told = {
         "inputs": {"columns": [*inputs]} | predicted(read, train[label], read_test, test[label]),
         "every_column": {"columns": [*inputs, *others]} | predicted(every, train[label], every_test, test[label]),
-        "telling_columns": found,
     }
+    details = overlooked([(rows, rows[label]) for rows in (train, test)], inputs, others)
+    return told | {"telling_columns": found} | more_telling(details, *told.values())
 
 
 def _frame(rows: Dataset) -> pd.DataFrame:
@@ -169,6 +180,67 @@ def features(
     if order:
         found["order of the rows"] = np.arange(len(rows)) / max(len(rows) - 1, 1)
     return pd.DataFrame({name: np.asarray(its, dtype=np.float64) for name, its in found.items()})
+
+
+def overlooked(
+    splits: Sequence[tuple[pd.DataFrame, pd.Series]], inputs: Sequence[str], others: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What details that a reader overlooks tell of labels: what `predicted` returns, of some rows with their labels.
+
+    Of texts it is what stands between their words (two spaces, a tab, a kind of dash), before and after them, and the
+    words that many begin or end with; of the `others`, which no model reads, also the last character, the second and
+    third number, and what is around numbers.
+    """
+    steps = [-(-len(rows) // OVERLOOKED_ROWS) or 1 for rows, _ in splits]
+    splits = [(rows[::step], labels[::step]) for (rows, labels), step in zip(splits, steps, strict=True)]
+    tables: list[dict[str, Any]] = [{} for _ in splits]
+    for name in (*inputs, *others):
+        columns = [[_as_text(value) for value in rows[name]] for rows, _ in splits]
+        signs = [[_signs(text) for text in texts] for texts in columns]
+        chosen, few = _frequent(signs[0]), len(set(map(_shape, columns[0]))) <= _CODED
+        for table, texts, its in zip(tables, columns, signs, strict=True):
+            table |= {f"{name}: {sign!r}": [each[sign] for each in its] for sign in chosen}
+            if name in others:
+                numbers = [[*map(float, _NUMBER.findall(text)), -1.0, -1.0, -1.0] for text in texts]
+                table |= {f"{name}: number {place + 1}": [each[place] for each in numbers] for place in (1, 2)}
+                table[f"{name}: last character"] = [ord(text[-1]) if text else -1 for text in texts]
+                if few:
+                    table[f"{name}: around numbers"] = [zlib.crc32(_shape(text).encode()) for text in texts]
+    train, test = (pd.DataFrame(table).astype(np.float32) for table in tables)
+    return predicted(train, splits[0][1], test, splits[1][1])
+
+
+def _frequent(signs: Sequence[Counter[str]]) -> list[str]:
+    """The signs that texts are told apart by: see `SIGNS`."""
+    n_texts = Counter(sign for its in signs for sign in its)
+    shares = {sign: n / len(signs) for sign, n in n_texts.most_common()}
+    least = {sign: _FRAME if any(map(str.isalnum, sign)) else 0.01 for sign in shares}
+    return [sign for sign, share in shares.items() if least[sign] <= share <= 0.99][:SIGNS]
+
+
+def more_telling(details: dict[str, Any], *others: Mapping[str, Any]) -> dict[str, Any]:
+    """`details`, if no labels that were shuffled are told as well and these by `TELLING` better than by the others."""
+    if details["auroc"] is None or details["p"] > 1 / PERMUTATIONS:
+        return {}
+    beside = max(0.0 if its["auroc"] is None else abs(its["auroc"] - 0.5) for its in others)
+    return {"details": details} if abs(details["auroc"] - 0.5) >= beside + TELLING else {}
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None or _is_list(value) else str(value)
+
+
+def _signs(text: str) -> Counter[str]:
+    """What stands between the words of a text, and how often; also before ("^…") and after them ("…$")."""
+    framed = f"^{text}$"
+    found = Counter(_BETWEEN.findall(framed))
+    words = framed.split()
+    found.update({words[0]: 1, words[-1]: 1})
+    return found
+
+
+def _shape(text: str) -> str:
+    return _NUMBER.sub("0", text)
 
 
 def indicators(labels: Sequence[Any] | pd.Series, known: Sequence[Any]) -> Bools:

@@ -101,3 +101,16 @@ def test_of_scored_pairs_high_ones_belong_together(scores: list[float]) -> None:
         splits[split] = Dataset.from_dict({"sentence1": rows["anchor"], "sentence2": second, "score": score})
     found = pair_audit.audit(splits)["pair_surface"]
     assert found.keys() == {"inputs"} and found["inputs"]["auroc"] > 0.95
+
+
+@pytest.mark.parametrize(("column", "by"), [("sentence2", "sentence2: '\\t'"), ("group", "group: around numbers")])
+def test_details_of_scored_pairs_are_found(column: str, by: str) -> None:
+    splits = {}
+    for split, rows in pairs("nothing", 900).items():
+        score = np.random.default_rng(0).integers(0, 2, len(rows))
+        shown = rows.to_pandas().rename(columns={"anchor": "sentence1", "positive": "sentence2"}).assign(score=score)
+        marked = {"sentence2": lambda its: its.replace(" ", "\t", 1), "group": lambda its: f"pair{its}"}[column]
+        shown[column] = [marked(its) if one else its for its, one in zip(shown[column], score, strict=True)]
+        splits[split] = Dataset.from_pandas(shown.drop(columns="negative"))
+    found = pair_audit.audit(splits)["pair_surface"]["details"]
+    assert found["auroc"] > 0.9 and found["top"][0] == by

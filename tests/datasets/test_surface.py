@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from datasets import Dataset
 
+from bioft.cards.words import audit_in_words
 from bioft.datasets.surface import features, predicted, surface, telling_columns
 
 WORDS = ("trial", "stopped", "because", "enrolment", "was", "slow", "and", "funding", "ended", "the", "sponsor")
@@ -55,6 +56,27 @@ def site(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
     return row | {"site": f"site {rng.integers(10) * 2 + label}"}
 
 
+def tab(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    """One of the spaces is another."""
+    return row | {"text": row["text"].replace(" ", " \t"[label], 1)}
+
+
+def first_word(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"text": ("Note", "Text")[label] + ": " + row["text"]}
+
+
+def even_ids(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"id": f"NCT{rng.integers(10_000_000) // 2 * 2 + label:08d}"}
+
+
+def month_of_id(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"id": f"{rng.integers(2000, 2020)}-{rng.integers(1, 7) + 6 * label:02d}-{row['index']}"}
+
+
+def host_of_id(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"id": f"https://{('alpha', 'gamma')[label]}.org/{row['index']}"}
+
+
 def told(train: Any, test: Any, others: Any = (), order: bool = False, seed: int = 0) -> dict[str, Any]:
     """What the surface of the texts, of other columns and of the order of the rows tells of the labels."""
     table, test_table = (features(rows, ["text"], others, order) for rows in (train, test))
@@ -72,6 +94,30 @@ def test_what_is_in_other_columns_is_found_there_only(change: Any) -> None:
     found = surface(*map(Dataset.from_pandas, splits(change)), "label", ["text"])
     assert found["every_column"]["auroc"] > 0.9 and found["every_column"]["p"] < 0.05
     assert found["inputs"]["p"] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "by"),
+    [
+        (tab, "text: '\\t'"),
+        (first_word, "text: '^"),
+        (even_ids, "id: last character"),
+        (month_of_id, "id: number 2"),
+        (host_of_id, "id: around numbers"),
+    ],
+    ids=["tab", "first word", "even ids", "month of id", "host of id"],
+)
+def test_details_that_readers_overlook_are_found(change: Any, by: str) -> None:
+    found = surface(*map(Dataset.from_pandas, splits(change, 900)), "label", ["text"])
+    assert all(found[which]["p"] > 0.01 for which in ("inputs", "every_column"))
+    assert found["details"]["auroc"] > 0.8 and found["details"]["top"][0].startswith(by)
+    (sentence,) = audit_in_words({"surface": found})[-1:]
+    assert sentence.startswith("Details that nobody reads") and by in sentence
+
+
+@pytest.mark.parametrize("change", [nothing, trailing_space, site])
+def test_details_that_tell_no_more_are_not_named(change: Any) -> None:
+    assert "details" not in surface(*map(Dataset.from_pandas, splits(change)), "label", ["text"])
 
 
 def test_rows_in_the_order_of_their_labels_are_found() -> None:
