@@ -13,6 +13,8 @@ from rich.text import Text
 
 from bioft.datasets.load import audit_again, check_manifest, notes
 from bioft.datasets.namespaces import read
+from bioft.datasets.near_duplicates import near_duplicates_in
+from bioft.datasets.pair_audit import ROLES
 from bioft.datasets.pubmed import pairs as pubmed_pairs
 from bioft.errors import BioftError
 from bioft.inspect import documents, kin, pairs, texts
@@ -42,7 +44,8 @@ def inspect_dataset(
     Writes `inspection/` with `inspection.json` and the plots (PNG) into `out` (default: the dataset's own directory),
     all or nothing. An earlier inspection there is replaced. With a `namespace` of diseases (its folder, or a file such
     as OBO) `kin` is in the report of gene–disease pairs: see `bioft.inspect.kin`. Returns the report (see the modules
-    of `KINDS`; with the manifest's `builder`, `arguments`, `fingerprints` and `audit`) and the folder written.
+    of `KINDS`; with `near_validation`, texts of test that are nearly one of validation, and the manifest's `builder`,
+    `arguments`, `fingerprints` and `audit`) and the folder written.
 
     BioftError: `directory` holds no dataset, its files were edited, the folder to be written holds something else and
     `overwrite` is false, or a namespace is given for other data than gene–disease pairs.
@@ -72,6 +75,7 @@ def inspect_dataset(
         "dataset": {key: manifest.get(key) for key in ("builder", "arguments", "fingerprints")},
         **found,
         **related,
+        **_beside_validation(dataset),
         "audit": manifest.get("audit", {}),
         "notes": [*(f"Problem: {each}" for each in problems(dataset, manifest)), *notes(manifest)],
     }
@@ -107,11 +111,27 @@ def _kind(dataset: Mapping[str, Any]) -> tuple[Any, set[str]]:
     return next((each for each in KINDS if each.holds(columns)), None), columns
 
 
+def _beside_validation(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """`near_validation`, of texts: those of test that are nearly one of validation, on which models are chosen."""
+    known = ("text", *(name for roles in ROLES for name in roles), "negative")
+    columns = [name for name in known if all(name in rows.column_names for rows in dataset.values())]
+    if not columns or not {"validation", "test"} <= dataset.keys():
+        return {}
+    return {"near_validation": near_duplicates_in({"train": dataset["validation"], "test": dataset["test"]}, *columns)}
+
+
 def print_report(report: dict[str, Any], console: Console, full: bool = False) -> None:
     """Print the report of `inspect_dataset`: about a page of it, or all."""
     kind = next(kind for kind in KINDS if kind.MARK in report)
     print_parts(kind.parts(report, full), console)
     print_parts(kin.parts(report["kin"]) if "kin" in report else (), console)
+    for its in report.get("near_validation", {}).values():
+        if its["near"]:
+            first = its["first"][0]
+            words = (
+                f"Nearly a validation text: {its['near']:,} of {its['texts']:,} texts of test, first “{first['id']}…”"
+            )
+            console.print(Text(f"{words} of “{first['of']}…”."))
     if report["audit"]:
         console.print(Text("\nAudit, as `bioft build` recorded it (it was not made again):", style="bold"))
     print_parts(audit_parts(report["audit"], full), console)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bioft.datasets.gene_disease.audit import lacking
-from bioft.inspect import tables
+from bioft.inspect import spellings, tables
 
 __all__ = ["lacking"]  # of all such pairs
 SIDES = ("gene", "disease")
@@ -48,7 +48,8 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
     split), `overlap` (per pair of splits: shared entities, and the fractions of the second split's rows whose gene,
     disease or both occur in the first), `degrees` (positives per gene and per disease: quantiles, for each split and
     for all), `most_frequent` (`top` genes and diseases), `evidence` (positives per type), `pmids` (articles per
-    positive) and `name_lengths` (characters and words of distinct names).
+    positive), `variants` (of the names of other splits those that training has in another spelling) and `name_lengths`
+    (characters and words of distinct names).
     """
     everything = pd.concat(frames.values(), ignore_index=True)
     positives = everything[everything["label"] == 1]
@@ -73,6 +74,14 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
             Counter(part for value in positives["evidence"] for part in value.split("|") if part).most_common()
         ),
         "pmids": _pmids(positives),
+        "variants": {
+            side: {
+                split: spellings.variants(frame[side], frames["train"][side])
+                for split, frame in frames.items()
+                if split != "train"
+            }
+            for side in SIDES
+        },
         "name_lengths": {side: tables.lengths(everything[side].drop_duplicates()) for side in SIDES},
     }
 
@@ -114,6 +123,8 @@ def parts(report: dict[str, Any], full: bool) -> tables.Parts:
         yield tables.quantiles_in_words(pmids["per_positive"], f"{pmids['articles']:,} articles; of a positive")
         if pmids["positives_without"]:
             yield f"{pmids['positives_without']:,} positives name no article."
+    for side, found in report["variants"].items():
+        yield from spellings.in_words(found, f"names of {side}s")
 
 
 def _cells(counts: Mapping[str, int], entities: Mapping[str, int]) -> list[str]:

@@ -15,10 +15,11 @@ import pandas as pd
 from rich.text import Text
 
 from bioft.datasets import pair_audit
+from bioft.datasets.near_duplicates import LEAST_WORDS
 from bioft.datasets.pair_audit import RELATED
 from bioft.datasets.pubmed import pairs as pubmed_pairs
 from bioft.datasets.texts import labelled
-from bioft.inspect import tables
+from bioft.inspect import spellings, tables
 from bioft.metrics import plots
 from bioft.metrics.report import cut
 from bioft.storage.text_lines import normalise
@@ -67,8 +68,9 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
     Rows have anchor, positive (and negative), or sentence1, sentence2 and score; group; kind. Returns a dict that JSON
     can hold, with `rows` (per split: pairs, related, unrelated, groups, texts, and pairs of each kind), `lengths`
     (characters and words of distinct texts: quantiles), `pairs_per_group`, `shared` (per pair of splits: texts and
-    groups that are in both), `words_in_common` (of related and of unrelated pairs: the share of their words that both
-    texts have, quantiles), `most_frequent_words` and `most_frequent_texts` (in most pairs), `top` of each.
+    groups that are in both), `variants` (short texts that training has in another spelling), `words_in_common` (of
+    related and of unrelated pairs: the share of their words that both texts have, quantiles), `most_frequent_words`
+    and `most_frequent_texts` (in most pairs), `top` of each.
     """
     texts = {split: _texts_of(frame) for split, frame in splits.items()}
     everything = pd.concat(splits.values(), ignore_index=True)
@@ -92,6 +94,7 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
             for its in _shared_texts(texts)
             for one, other in [its["splits"]]
         ],
+        "variants": _variants(texts),
         "words_in_common": {
             words: tables.quantiles(common[chosen])
             for words, chosen in (("related", related), ("unrelated", ~related))
@@ -105,7 +108,8 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
     """Count what is in the splits of a dataset of texts, with a label or labels (a list), or without.
 
     Returns a dict that JSON can hold, with `rows` (per split: texts), `labels` (per split and label: texts),
-    `labels_per_text` (quantiles per split; both empty without labels), `lengths` and `shared` as of `inspect_pairs`,
+    `labels_per_text` (quantiles per split; both empty without labels), `lengths`, `shared` and `variants` as of
+    `inspect_pairs`,
     `most_frequent_words` (`top` of them), and `words_of_labels` (per label its most frequent words that are at least
     twice as frequent in its texts as in all).
     """
@@ -123,6 +127,7 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
         "labels_per_text": {s: tables.quantiles(list(map(len, its))) for s, its in labels.items()} if labelled else {},
         "lengths": _lengths(texts),
         "shared": shared,
+        "variants": _variants(texts),
         "most_frequent_words": _most_frequent_words({text for its in texts.values() for text in its}, top),
         "words_of_labels": _words_of_labels(splits, labels) if labelled else {},
     }
@@ -140,6 +145,12 @@ def _shared_texts(texts: Mapping[str, list[str]]) -> list[dict[str, Any]]:
         {"splits": [one, other], "texts": len(normalised[one] & normalised[other]), "of_texts": len(normalised[other])}
         for one, other in combinations(texts, 2)
     ]
+
+
+def _variants(texts: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Of names and phrases, which no audit looks through for near duplicates, those that train has otherwise."""
+    short = {split: [text for text in its if len(text.split()) < LEAST_WORDS] for split, its in texts.items()}
+    return {split: spellings.variants(its, short["train"]) for split, its in short.items() if split != "train"}
 
 
 def parts(report: dict[str, Any], full: bool) -> tables.Parts:
@@ -167,6 +178,7 @@ def parts(report: dict[str, Any], full: bool) -> tables.Parts:
     for pair in report["shared"]:
         counted = [f"{pair[kind]:,} of {pair[f'of_{kind}']:,} {kind}" for kind in ("texts", "groups") if kind in pair]
         yield f"Of {pair['splits'][1]}, also in {pair['splits'][0]}: {', '.join(counted)}."
+    yield from spellings.in_words(report["variants"], "short texts")
     words = [(each["word"], each["texts"]) for each in report["most_frequent_words"]]
     texts = [(cut(each["text"], 59), each["pairs"]) for each in report.get("most_frequent_texts", [])]
     if not full:

@@ -10,6 +10,7 @@ from rich.console import Console
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
 from bioft.inspect import inspect as inspection, pairs as pair_inspection, tables
+from bioft.inspect.spellings import spelling
 from bioft.storage import datasets as storage
 
 
@@ -100,6 +101,32 @@ def test_a_split_without_rows_or_positives_is_no_crash(frames: dict[str, pd.Data
     assert report["degrees"]["gene"]["train"]["n"] == 0
     assert report["overlap"][0]["rows"] == {"gene": 0.0, "disease": 0.0, "both": 0.0}
     json.dumps(report, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "same"),
+    [
+        ("Anemia, Fanconi", "Fanconi anemia", True),
+        ("Alzheimer's disease, type II", "Alzheimer disease type 2", True),
+        ("haemolytic anaemias", "Hemolytic Anemia", True),
+        ("deficiency of β-galactosidase", "beta galactosidase deficiency", True),
+        ("IL-6", "IL6", True),
+        ("spinocerebellar ataxia 1", "spinocerebellar ataxia 2", False),
+        ("complex II deficiency, type 3", "complex III deficiency, type 2", False),
+        ("ATP2A1", "ATP1A2", False),
+        ("MOGS", "MOG", False),
+    ],
+)
+def test_names_are_the_same_in_another_spelling(
+    frames: dict[str, pd.DataFrame], name: str, other: str, same: bool
+) -> None:
+    assert (spelling(name) == spelling(other)) == same
+    frames["train"].loc[0, "disease"], frames["test"].loc[0, "disease"] = name, other
+    report = pair_inspection.inspect_frames(frames)
+    found = {"unseen": 2, "variant_in_train": int(same), "first": [[other, name]] * same}  # the other is gout
+    assert report["variants"]["disease"] == {"test": found}
+    printed = [str(part) for part in pair_inspection.parts(report, False)]
+    assert any(f"first {other} ({name})" in part for part in printed) == same
 
 
 @pytest.fixture(scope="module")

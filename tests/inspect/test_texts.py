@@ -10,6 +10,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
+from bioft.datasets.formats import labels
 from bioft.datasets.texts import stop_reasons
 from bioft.errors import BioftError
 from bioft.inspect import inspect as inspection, texts as text_inspection
@@ -65,6 +66,24 @@ def test_texts_without_labels() -> None:
     report = text_inspection.inspect_texts({"train": pd.DataFrame({"id": ["1"], "text": ["A word"]})})
     assert report["labels"] == {} and report["rows"] == {"train": {"texts": 1}}
     printed(report | {"audit": {}})
+
+
+def test_what_training_or_validation_nearly_has_is_told(tmp_path: Path) -> None:
+    """Short texts of test in another spelling, and a longer one that is nearly one of validation."""
+    long = "The trial was stopped early because fewer patients than planned were enrolled."
+    rows = {"train": ["slow accrual", "sponsor decision"], "validation": [long, "no funding"]}
+    rows["test"] = ["accruals, slow", long.replace("patients", "women")]
+    lines = [
+        {"text": text, "label": f"{number}", "split": split}
+        for split, its in rows.items()
+        for number, text in enumerate(its)
+    ]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    storage.save(*labels.build_labels([tmp_path / "own.jsonl"], split_column="split"), tmp_path / "data")
+    report, _ = inspection.inspect_dataset(tmp_path / "data")
+    text = " ".join(printed(report).split())
+    assert "1 of the 1 short texts of test that train lacks" in text and "accruals, slow (slow accrual)" in text
+    assert "Nearly a validation text: 1 of 2 texts of test, first “The trial" in text
 
 
 def printed(report: dict) -> str:
