@@ -20,19 +20,25 @@ MOST = 5_000
 
 @remembered
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
-    """`near_duplicates` of the texts of pairs, and `pair_surface`: the part of an audit that JSON can hold.
+    """`near_duplicates` of the texts of pairs, and `pair_surface`: the part of an audit that JSON can hold."""
+    roles = (*_roles(dataset["train"].column_names), "negative")
+    texts = [name for name in roles if name in dataset["train"].column_names]
+    return {"near_duplicates": near_duplicates_in(dataset, *texts), "pair_surface": pair_surface(dataset)}
 
-    `pair_surface` is how well it is told from the looks of two texts (length, case, digits, punctuation, each and
-    their difference) whether they belong together (`inputs`): of each anchor its positive and that of another group,
-    or pairs with a score, above the median of training or not. `given_negatives` is the same of each positive and the
-    negative of its row, where there are such. Words are not read: what they share is what BM25 and TF-IDF find. Each:
-    see `bioft.datasets.surface.predicted`; and `details`, where what a reader overlooks in texts, and of scored pairs
-    in their other columns, tells more: see `bioft.datasets.surface.overlooked`.
+
+@remembered
+def pair_surface(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """How well it is told from the looks of two texts (length, case, digits, punctuation, each and their difference)
+    whether they belong together.
+
+    Returns `inputs`: of each anchor its positive and that of another group, or pairs with a score, above the median of
+    training or not. `given_negatives` is the same of each positive and the negative of its row, where there are such.
+    Words are not read: what they share is what BM25 and TF-IDF find. Each: see `bioft.datasets.surface.predicted`; and
+    `details`, where what a reader overlooks in texts, and of scored pairs in their other columns, tells more: see
+    `bioft.datasets.surface.overlooked`.
     """
     known = dataset["train"].column_names
     first, second = _roles(known)
-    texts = [name for name in (first, second, "negative") if name in known]
-    found = {"near_duplicates": near_duplicates_in(dataset, *texts)}
     splits = [at_most(dataset[name], MOST).with_format(None).to_pandas() for name in ("train", "test")]
     kinds = {"inputs": [_with_others(rows, first, second) for rows in splits]}
     if "score" in known:
@@ -41,13 +47,13 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     if "negative" in known:
         kinds["given_negatives"] = [_joined(rows[first], rows[second], rows["negative"]) for rows in splits]
     told: dict[str, Any] = {kind: _surface([first, second], its) for kind, its in kinds.items()}
-    beside = [name for name in known if name not in {*texts, "score", "kind"}] if "score" in known else []
+    beside = [name for name in known if name not in {first, second, "score", "kind"}] if "score" in known else []
     for kind, its in kinds.items():
         tables = [pd.DataFrame({first: list(one), second: list(other)}) for one, other, _ in its]
         tables = [table.join(rows[beside]) for table, rows in zip(tables, splits, strict=True)]
         labels = [pd.Series(np.asarray(label, dtype=int)) for *_, label in its]
         told |= more_telling(overlooked([*zip(tables, labels, strict=True)], [first, second], beside), told[kind])
-    return found | {"pair_surface": told}
+    return told
 
 
 def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from bioft.datasets.metabolites.pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolites.tables import group_compounds, one_to_one, resolve_ids
 from bioft.datasets.options import Option, PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
+from bioft.datasets.pair_audit import pair_surface
 from bioft.datasets.splits import SPLITS, check_columns, grouped_split
 from bioft.errors import BioftError, suggestion
 
@@ -234,7 +235,8 @@ def build_queries(
 
 
 def audit(dataset: DatasetDict) -> dict[str, Any]:
-    """Check pairs for leaks; returns `checks` (what was counted, all 0) and `repeated_pairs` per split.
+    """Check pairs for leaks; returns `checks` (what was counted, all 0), `repeated_pairs` per split and what the looks
+    of two names tell (`bioft.datasets.pair_audit.pair_surface`).
 
     LeakageError: a group, or a name (but for mark-up, case and delimiters), is in two splits.
     """
@@ -244,7 +246,8 @@ def audit(dataset: DatasetDict) -> dict[str, Any]:
         split: len(rows) - len(set(zip(rows["sentence1"], rows["sentence2"], strict=True)))
         for split, rows in dataset.items()
     }
-    return {"checks": {"groups_across_splits": 0, "names_across_splits": 0}, "repeated_pairs": repeated}
+    checks = {"groups_across_splits": 0, "names_across_splits": 0}
+    return {"checks": checks, "repeated_pairs": repeated, "pair_surface": pair_surface(dataset)}
 
 
 def _some_compounds(
