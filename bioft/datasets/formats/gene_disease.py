@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any, NamedTuple
@@ -179,7 +179,26 @@ def _doubtful(rows: Sequence[Row]) -> list[str]:
                 f"{len(several):,} of the {len(ids):,} names of {side}s have several ids, such as "
                 f"{several[0][:60]!r}: if the ids are of something else, name their column with --{side}-id-column"
             )
+        if alike := _written_twice((getattr(row, f"{side}_id"), getattr(row, side)) for row in rows):
+            notes.append(
+                f"{len(alike):,} ids of {side}s are written in two ways, and count as two, such as "
+                f"{' and '.join(alike[0])}: write them the same"
+            )
     return notes
+
+
+def _written_twice(named: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Ids of other names that differ in case, or in a prefix that one has and another has not."""
+    written: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for identifier, name in {*named}:
+        if identifier != name:
+            written[identifier.casefold().rpartition(":")[2]][identifier] = normalise(name)
+    found = []
+    for its in written.values():
+        prefixes = {identifier.casefold().rpartition(":")[0] for identifier in its}
+        if len({*its.values()}) > 1 and (len(prefixes) < len(its) or "" in prefixes):
+            found.append(sorted(its))
+    return sorted(found)
 
 
 def _maker(

@@ -1,12 +1,15 @@
 """Splits of one's own data: given as files, by a column, or made here by group; a given test split stays as it is."""
 
+import re
+from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from bioft.datasets import data
 from bioft.datasets.formats import hub, inputs, tables
 from bioft.datasets.options import OwnData, OwnTable, PathName
 from bioft.datasets.origin import Origin
@@ -21,11 +24,13 @@ from bioft.datasets.splits import (
     split_in,
     splits_in,
 )
-from bioft.errors import BioftError, leaving_out, suggestion
+from bioft.errors import BioftError, command_word, leaving_out, suggestion
 
 BEGIN_AGAIN = "ids begin again in each split: they have its name before them"
 ALL = "all"
 """In the place of a split, for rows that are to be split here."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_GROUPS = frozenset(data("columns.toml", __package__)["groups"]["names"])
 T = TypeVar("T")
 
 
@@ -317,13 +322,17 @@ def collect(
             place_of_split = table.option(asked, "split_column")
             if not table.header:
                 notes.append(f"{Path(table.name).name} has no line with the names of its columns")
+            unread = _groups_unread(table, asked)
             for place, cells in table.rows:
+                for column, values in unread.items():
+                    values.append(hash(str(cells[column])))
                 with leaving_out(messages):
                     of_row = name
                     if place_of_split is not None:
                         of_row = split_of(tables.text_of(cells[place_of_split]), str(asked.split_column))
                     rows.setdefault(of_row, []).append(make(place, cells))
             notes += [f"{Path(table.name).name} {note}" for note in table.notes]
+            notes += _come_again({table.columns[column]: values for column, values in unread.items()})
     if not rows:
         raise BioftError(f"There is no row to build of. {skipped[0] if skipped else ''}".strip())
     n_read = sum(map(len, rows.values())) + len(skipped)
@@ -331,6 +340,27 @@ def collect(
     first = opened.without_folders(skipped[:3])
     told = {"read": {"rows": n_read}, "skipped": {"all": {"documents": len(skipped), "first": first}}}
     return Collected(rows, Origin(builder, arguments, opened.sources, opened.license), told | {"notes": notes})
+
+
+def _groups_unread(table: tables.Table, asked: OwnTable) -> dict[int, Any]:
+    """The columns that are named as groups are, where none was given of those that may be; for their values."""
+    if getattr(asked, "group_column", "none") is not None:
+        return {}
+    taken = {*asked.columns()}
+    words = {
+        place: {*map(str.lower, _WORD.findall(name))} for place, name in enumerate(table.columns) if name not in taken
+    }
+    return {place: array("q") for place, its in words.items() if its & _GROUPS}
+
+
+def _come_again(unread: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    """What is said of columns of which each value is, on average, in two rows or more."""
+    for name, values in unread.items():
+        if 1 < (n := len({*values})) <= len(values) / 2:
+            yield (
+                f"the column {name} is not read, and its {n:,} values come again in {len(values):,} rows: if rows "
+                f"with the same one belong together, say --group-column {command_word(name)}"
+            )
 
 
 def _splits_of_hub(

@@ -326,6 +326,17 @@ def test_ids_that_begin_again_in_each_split(tmp_path: Path) -> None:
         build_labels(files, id_column="id")
 
 
+@pytest.mark.parametrize("asked", [{}, {"group_column": "PatientID"}], ids=["not asked", "asked"])
+@pytest.mark.parametrize(("patients", "noted"), [(10, True), (40, False)])
+def test_a_column_of_groups_that_is_not_read_is_named(
+    tmp_path: Path, patients: int, noted: bool, asked: dict[str, str]
+) -> None:
+    rows = "".join(f"{n},P{n % patients},a text of number{n},{n % 2}\n" for n in range(40))
+    _, manifest = build_labels([save(tmp_path, "own.csv", "id,PatientID,text,label\n" + rows)], **asked)
+    words = "the column PatientID is not read, and its 10 values come again in 40 rows"
+    assert any(words in note for note in manifest["notes"]) == (noted and not asked)
+
+
 def of_genes(n: int) -> list[str]:
     return [f"GENE{n % 7}", f"disease number{n % 9}"]
 
@@ -337,6 +348,8 @@ def of_genes(n: int) -> list[str]:
         ("gene;disease\n", lambda n: [f"{of_genes(n)[0]}, X{n}", of_genes(n)[1]], "20 of the 20 genes hold ', '"),
         ("gene,hpo name,disease_id\n", lambda n: [*of_genes(n), f"OMIM:{n}"],
          "9 of the 9 names of diseases have several ids, such as .* --disease-id-column"),
+        ("gene,disease,disease_id\n", lambda n: [*of_genes(n), f"{('MESH:', 'mesh:', '')[n % 3]}D{n // 3}"],
+         "7 ids of diseases are written in two ways, and count as two, such as D0 and MESH:D0 and mesh:D0: write"),
     ],
 )  # fmt: skip
 def test_genes_and_diseases_that_may_mean_something_else(
