@@ -242,10 +242,9 @@ def _runs_of(folded: str) -> set[tuple[str, ...]]:
 
 def _runs(texts: Sequence[str], start: int) -> _Keys:
     """A key of some of the runs of words of each text, and its row; shape (2, runs)."""
-    sizes = np.cumsum([len(text) for text in texts])
-    ends = np.searchsorted(sizes, np.arange(_PIECE, sizes[-1] + _PIECE, _PIECE)) + 1 if len(texts) else []
-    pieces = [0, *np.unique(ends).tolist()]
-    found = [_runs_of_piece(texts[one:end], start + one) for one, end in pairwise(pieces)]
+    pieces = np.cumsum([len(text) for text in texts]) // _PIECE
+    bounds = [0, *(np.flatnonzero(np.diff(pieces)) + 1).tolist(), len(texts)]
+    found = [_runs_of_piece(texts[one:end], start + one) for one, end in pairwise(bounds) if end > one]
     return np.concatenate([np.zeros((2, 0), np.int64), *found], axis=1)
 
 
@@ -295,8 +294,7 @@ def _bands(digests: _Keys) -> Iterable[_Keys]:
 
 def _sentences(text: str) -> list[str]:
     """The folded sentences of a text; together they are the folded text."""
-    text = as_read(text)
-    return [*filter(None, normalise_each(_SENTENCE.split(text)))] or [normalise(text)]
+    return [*filter(None, normalise_each(_SENTENCE.split(as_read(text))))] or [normalise(text)]
 
 
 def _keys(parts: Sequence[list[str]], start: int) -> _Keys:

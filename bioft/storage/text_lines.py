@@ -261,8 +261,8 @@ def normalise(text: str) -> str:
 
 
 def as_read(text: str) -> str:
-    """A text as one reads it: without mark-up, with words whole that the end of a line parts, and with Latin letters
-    for all that look so, also where they mean something else in a name.
+    """A text as one reads it, to be folded: without mark-up, with words whole that the end of a line parts, and with
+    Latin letters for all that look so, also where they mean something else in a name.
     """
     if "&" in text:
         text = html.unescape(text)
@@ -314,8 +314,10 @@ def _seen(character: str) -> str:
     name = unicodedata.name(character, "")
     if unicodedata.category(character) in ("Cf", "Me", "Mn") or "FILLER" in name:
         return ""
-    latin = _LATIN.fullmatch(name)
-    return latin[1] if latin else _look_alikes("").get(character, character)
+    if latin := _LATIN.fullmatch(name):
+        return latin[1]
+    plain = _look_alikes("").get(character) or _plain(character)
+    return plain if any(map(str.isalnum, plain)) else " "
 
 
 @functools.cache
