@@ -1,10 +1,15 @@
-"""A recipe as tests call it: its module, its command line, one run."""
+"""A recipe as tests call it: its module, its command line, one run.
+
+`python -m tests.recipe` keeps what the help of each says, for `bioft.training.help_page`.
+"""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from bioft.training import arguments
+from bioft.training import arguments, help_page, recipe_help
 from tests import said
 from tests.tiny import write_ctd, write_model
 
@@ -18,6 +23,13 @@ def load_recipe(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def help_of(name: str) -> Any:
+    """What the help of a recipe says, with the defaults of its options."""
+    groups = arguments.groups_of(load_recipe(name).main)
+    parser = arguments.Parser(groups)
+    return json.loads(json.dumps(recipe_help.sections(groups, parser._actions)))
 
 
 def command_line(**values: object) -> list[str]:
@@ -50,3 +62,8 @@ def write_quantized_run(folder: Path) -> Path:
     }
     run_recipe(load_recipe("sft_gda"), *command_line(**options))
     return folder / "run"
+
+
+if __name__ == "__main__":
+    kept = {path.stem: help_of(path.stem) for path in sorted(RECIPES.glob("*.py"))}
+    help_page.KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -36,7 +36,7 @@ def train(
 
     The same command continues a training that was interrupted.
     """
-    from bioft.training import launch, presets
+    from bioft.training import help_page, launch, presets
 
     if recipe is None:
         _print_recipes()
@@ -45,12 +45,17 @@ def train(
         typer.echo(text, nl=text != "")
     else:
         script, words = presets.script(recipe), list(context.args)
+        ours = script in presets.scripts().values()
         if words and not words[0].startswith("-"):
             if any(word.partition("=")[0] == "--config" for word in words):
                 raise BioftError(f"Give the preset once: {words[0]}, or --config.")
             words.insert(0, "--config")
-            if script in presets.scripts().values() and not presets.is_path(words[1]):
+            if ours and not presets.is_path(words[1]):
                 presets.resolve_config(script.stem, words[1])
+        preset = words[1] if words[:1] == ["--config"] else "default"
+        if ours and words[-1:] in (["--help"], ["-h"]) and len(words) in (1, 3) and not presets.is_path(preset):
+            typer.echo(help_page.kept(script.stem, presets.resolve_config(script.stem, preset)), nl=False)
+            return
         config = None if accelerate is None else Path(accelerate)
         if accelerate is not None and not presets.is_path(accelerate):
             config = presets.resolve_config(presets.LAUNCH_CONFIGS, accelerate)

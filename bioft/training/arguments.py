@@ -24,7 +24,7 @@ from bioft.datasets.arguments import DataArguments
 from bioft.errors import BioftError, any_output
 from bioft.models import progress, quiet
 from bioft.storage import run_directory, yaml_config
-from bioft.training import presets, recipe_help, recipe_process, seeds as seed_runs
+from bioft.training import help_page, presets, recipe_help, recipe_process, seeds as seed_runs
 
 TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
 FROM_ONE = (
@@ -51,7 +51,7 @@ class Parser(TrlParser):
     """
 
     def __init__(self, groups: Sequence[Any], recipe: str = "RECIPE", known: str = "", in_full: bool = False) -> None:
-        super().__init__(groups, usage=f"bioft train {recipe} [PRESET] [--key value …]")
+        super().__init__(groups, usage=help_page.usage_of(recipe))
         self.known, self.in_full = known, in_full
         for action in self._actions:
             action.option_strings = action.option_strings[:1]
@@ -60,7 +60,7 @@ class Parser(TrlParser):
         """The help of the recipe."""
         if self.in_full:
             return super().format_help()
-        return recipe_help.short_help(self.usage, self.known, self.dataclass_types, self._actions)
+        return help_page.page(self.usage, self.known, recipe_help.sections(self.dataclass_types, self._actions))
 
     def error(self, message: str) -> NoReturn:
         """Raise a `BioftError` of a wrong command line."""
@@ -133,8 +133,7 @@ def parse(
     path, _ = configuration(recipe, dataclass_types, arguments, script)
     in_full = "--help_all" in arguments
     name = recipe if script is None or _is_ours(script) else os.path.relpath(script)
-    known = ", ".join(its.stem for its in sorted(path.parent.glob("*.yaml")))
-    parser = Parser(dataclass_types, name, known, in_full)
+    parser = Parser(dataclass_types, name, help_page.presets_beside(path), in_full)
     try:
         parsed = parser.parse_args_and_config(["--config", str(path), *(["--help"] if in_full else arguments)])
     except (ValueError, TypeError) as error:

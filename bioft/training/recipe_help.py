@@ -1,9 +1,7 @@
-"""The help of a recipe on two screens: what it adds, and of the options of its trainer those that people change."""
+"""What the help of a recipe says: what it adds, and of the options of its trainer those that people change."""
 
 import dataclasses
 import re
-import shutil
-import textwrap
 from argparse import Action
 from collections.abc import Sequence
 from typing import Any
@@ -42,19 +40,17 @@ TITLES = {
     ModelConfig: "Base model",
     TrainingArguments: "Training",
 }
-NARROW = 60
-"""Columns below which a text stands under its option."""
 
 
-def short_help(usage: str, presets: str, groups: Sequence[Any], actions: Sequence[Action]) -> str:
-    """The help with a line for each option: what it is for is cut between words, its default is whole.
+def sections(groups: Sequence[Any], actions: Sequence[Action]) -> list[tuple[str, list[tuple[str, str, Any]]]]:
+    """What `help_page.page` shows of the options of a recipe.
 
     `groups` are the dataclasses of the recipe, `actions` those of their parser, with the defaults of a preset.
     """
     about = {action.dest: action for action in reversed(actions)}
     rare: list[str] = []
-    sections = {
-        "": [("config", "Name of a preset, or a YAML file.", ""), ("help_all", "Show every option, in full.", "")]
+    found = {
+        "": [("config", "Name of a preset, or a YAML file.", None), ("help_all", "Show every option, in full.", None)]
     }
     for kind in groups:
         names = [field.name for field in dataclasses.fields(kind) if field.init]
@@ -67,22 +63,10 @@ def short_help(usage: str, presets: str, groups: Sequence[Any], actions: Sequenc
             names = [name for name in names if name not in left_out]
         texts = [(name, *_text(about[name], COMMON.get(name, "") if library else "")) for name in names]
         titles = (title for base, title in TITLES.items() if issubclass(kind, base))
-        sections[next(titles, re.split("[,:.]", kind.__doc__ or "More")[0])] = texts
-    width = min(shutil.get_terminal_size().columns, 120)
-    column = max(len(name) for texts in sections.values() for name, *_ in texts) + 6
-    lines = [*textwrap.wrap(f"Usage: {usage}", width), *textwrap.wrap(f"Presets: {presets}", width)]
-    for title, texts in sections.items():
-        lines += textwrap.wrap(f"{title}:", width) if title else [""]
-        for name, text, default in texts:
-            option = f"  --{name}"
-            start = [f"{option:<{column}}"] if width >= NARROW else [option, " " * 6]
-            start[-1] += (
-                textwrap.shorten(text, max(width - len(start[-1]) - len(default), 1), placeholder="…") + default
-            )
-            lines += start
+        found[next(titles, re.split("[,:.]", kind.__doc__ or "More")[0])] = texts
     if rare:
-        lines += ["", *textwrap.wrap(f"Of data of your own or on the Hub, see --help_all: {', '.join(rare)}.", width)]
-    return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in lines) + "\n"
+        found[f"Of data of your own or on the Hub, see --help_all: {', '.join(rare)}."] = []
+    return list(found.items())
 
 
 def _only_of_own(kind: type[DataArguments]) -> set[str]:
@@ -91,10 +75,7 @@ def _only_of_own(kind: type[DataArguments]) -> set[str]:
     return load.builder_options(own) - load.builder_options(others) - {"dataset_path"}
 
 
-def _text(action: Action, words: str) -> tuple[str, str]:
-    """What an option is for, and its default if that says something."""
-    value = getattr(action.default, "value", action.default)
-    value = " ".join(map(str, value)) if isinstance(value, list) else value
-    shown = "" if value in (None, False, "") else f" [{value}]"
+def _text(action: Action, words: str) -> tuple[str, Any]:
+    """What an option is for, and its default."""
     first_sentence, *_ = re.split(r"(?<=\.)\s", (action.help or "").strip().replace("%%", "%"), maxsplit=1)
-    return words or first_sentence, shown
+    return words or first_sentence, getattr(action.default, "value", action.default)

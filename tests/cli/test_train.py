@@ -39,7 +39,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_alone_it_lists_the_recipes_and_imports_nothing_heavy() -> None:
     program = (
         "import sys\nfrom typer.testing import CliRunner\nfrom bioft.cli.main import app\n"
-        "for words in ([], ['--help'], ['mlm', 'nonesuch']):\n"
+        "for words in ([], ['--help'], ['mlm', 'nonesuch'], ['sft-gda', 'llama3_8b', '-h']):\n"
         "    print(CliRunner().invoke(app, ['train', *words]).output)\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
@@ -47,6 +47,7 @@ def test_alone_it_lists_the_recipes_and_imports_nothing_heavy() -> None:
     for name, path in presets.scripts().items():
         assert f"{name} " in found.stdout and presets.about(path).split()[0] in found.stdout
     assert "--processes" in found.stdout and "Recipe 'mlm' has no preset" in found.stdout
+    assert "Usage: bioft train sft_gda [PRESET]" in found.stdout and "[meta-llama/" in found.stdout
     assert found.stdout.splitlines()[-1] == "[]"
 
 

@@ -1,12 +1,13 @@
 """The help of every recipe fits two screens, begins with `--config` and shows one spelling of each option."""
 
+import json
 import re
 
 import pytest
 
 from bioft.errors import BioftError
-from bioft.training import arguments
-from tests.recipe import RECIPES, load_recipe
+from bioft.training import arguments, help_page, presets
+from tests.recipe import RECIPES, help_of, load_recipe
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.py"))
 
@@ -43,7 +44,16 @@ def test_the_help_shows_the_values_of_the_preset(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown("sft_gda", ["--config=llama3_8b", "--help"], 120, monkeypatch)
-    assert re.search(r"--model_name_or_path .*\[meta-llama/", capsys.readouterr().out)
+    made = capsys.readouterr().out
+    assert re.search(r"--model_name_or_path .*\[meta-llama/", made) and re.search(r"--seed .*\[\d+\]", made)
+    assert help_page.kept("sft_gda", presets.resolve_config("sft_gda", "llama3_8b")) == made
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_kept_of_the_help_is_what_it_says(name: str) -> None:
+    kept = json.loads(help_page.KEPT.read_text(encoding="utf-8"))
+    assert sorted(kept) == NAMES
+    assert kept[name] == help_of(name), "Write it again: python -m tests.recipe"
 
 
 def test_help_all_shows_every_option_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
