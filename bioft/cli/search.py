@@ -116,13 +116,20 @@ def index(
         str | None, option("Index each 8th file alone, from the 2nd on, for 2/8; into a folder in that of --output.")
     ] = None,
     skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
     dtype: Dtype = None,
 ) -> None:
     """Embed articles and keep them on disk in an index for `bioft search`."""
-    from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index, shards
+    from bioft.search import (
+        articles as search_articles,
+        encoder as search_encoder,
+        index as search_index,
+        layout,
+        shards,
+    )
 
     if remove is not None:
-        if model or add or dimensions or vectors or shard:
+        if model or add or overwrite or dimensions or vectors or shard:
             raise BioftError("--remove takes neither a model nor articles: only the folder of the index (--output).")
         ids = [line.strip() for line in TextLines(remove, "Give a file with one id a line.") if line.strip()]
         left = search_index.remove_articles(output, ids)
@@ -133,9 +140,12 @@ def index(
     if shard is not None:
         articles, name = shards.part(articles, shard)
         output /= name
+    layout.check_target(output, add, overwrite)  # before all is read
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
     encoder = search_encoder.load_encoder(model, backend, dimensions)
-    made, new = search_index.index_articles(output, encoder, read, add=add, stored_as=vectors, progress="Articles")
+    made, new = search_index.index_articles(
+        output, encoder, read, add=add, overwrite=overwrite, stored_as=vectors, progress="Articles"
+    )
     console = Console(soft_wrap=True, markup=False)
     met = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
     console.print(Text(f"Read: {met}"))

@@ -197,22 +197,25 @@ def index_articles(
     articles: Sequence[IndexedArticle],
     *,
     add: bool = False,
+    overwrite: bool = False,
     stored_as: str | None = None,
     progress: str | None = None,
 ) -> tuple[SearchIndex, int]:
     """Make an index of articles, or with `add` put those into an index whose ids it does not have yet.
 
+    With `overwrite` the new index takes the place of one that is there.
+
     Vectors are kept in float16, or as `stored_as` says (`layout.STORED_AS`); an index that is added to stays as it is.
     Returns the opened index and how many articles are new in it. Until all is written the old index stays as it was.
-    BioftError: an index is there already (without `add`), or other files; an index of another encoder, of other
-    vectors than were asked for or with changed files; another process is writing it; the disk is full.
+    BioftError: an index is there already (without `add` or `overwrite`), or other files; an index of another encoder,
+    of other vectors than were asked for or with changed files; another process is writing it; the disk is full.
     """
     directory = Path(directory)
-    layout.check_target(directory, add)
+    layout.check_target(directory, add, overwrite)
     directory.mkdir(parents=True, exist_ok=True)
     with layout.locked(directory):
-        manifest = layout.read_manifest(directory)
-        known = SCHEMA.empty_table()
+        old = layout.read_manifest(directory)
+        manifest, known = None if overwrite else old, SCHEMA.empty_table()
         if manifest is None:
             vectors = layout.new_vectors(encoder.dimensions, stored_as or layout.FLOAT16)
         else:
@@ -235,7 +238,7 @@ def index_articles(
             table = pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)])
             model = {"name": encoder.name, "identity": encoder.identity, "backend": encoder.backend}
             model["max_length"] = encoder.model.max_seq_length
-            layout.write(directory, manifest, vectors, table, model)
+            layout.write(directory, old, vectors, table, model)
     return open_index(directory), len(new)
 
 

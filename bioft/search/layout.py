@@ -163,11 +163,16 @@ def check_sums(directory: Path, manifest: dict[str, Any]) -> None:
             raise BioftError(f"{path} was changed, or is missing: index the articles again into another folder.")
 
 
-def check_target(directory: Path, add: bool) -> None:
-    """Refuse a folder in which no index can be made, or with `add` none can be added to."""
+def check_target(directory: Path, add: bool = False, overwrite: bool = False) -> None:
+    """Refuse a folder in which no index can be made, or with `add` none added to; `overwrite` may replace one."""
+    if add and overwrite:
+        raise BioftError("--add and --overwrite are both given. Leave one of them out.")
     if (directory / MANIFEST).is_file():
-        if not add:
-            raise BioftError(f"{directory} holds an index. Add to it with --add, or name another folder.")
+        if not (add or overwrite):
+            raise BioftError(
+                f"{directory} holds an index. Add to it with --add, replace it with --overwrite, or name another "
+                "folder."
+            )
         return
     if add:
         raise BioftError(f"No index in {directory} to add to. Make one without --add.")

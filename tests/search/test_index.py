@@ -158,11 +158,21 @@ def test_articles_are_taken_out(index: search_index.SearchIndex, tmp_path: Path)
     assert "Name a model and the articles" in message
 
 
+def test_an_index_is_replaced_where_that_is_asked_for(index: search_index.SearchIndex) -> None:
+    other = encoder_of("b")
+    made, new = search_index.index_articles(index.directory, other, ARTICLES[:1], overwrite=True, stored_as="int8")
+    assert (len(made), new) == (1, 1) and made.manifest["model"]["name"] == other.name
+    assert layout.stored_as(made.manifest) == "int8" and made.ids([0]) == [ARTICLES[0].id]
+    assert len([*index.directory.glob("vectors-*")]) == 1
+
+
 def test_what_would_spoil_an_index_is_refused(index: search_index.SearchIndex, tmp_path: Path) -> None:
     folder = index.directory
     for options, message in [({}, "Add to it with --add"), ({"add": True}, "made with encoder a, not with encoder b")]:
         with pytest.raises(BioftError, match=message):
             search_index.index_articles(folder, encoder_of("b"), ARTICLES, **options)
+    with pytest.raises(BioftError, match="Leave one of them out"):
+        search_index.index_articles(folder, encoder_of(), ARTICLES, add=True, overwrite=True)
     with pytest.raises(BioftError, match="No index in"):
         search_index.index_articles(tmp_path / "none", encoder_of(), ARTICLES, add=True)
     assert not (tmp_path / "none").exists()
