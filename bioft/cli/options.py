@@ -64,6 +64,8 @@ Needless = Annotated[int | None, typer.Option(hidden=True, callback=_needless)]
 """An option of earlier versions, when intervals were resampled."""
 
 
+OF_PATHS = re.compile(r"(?i)\s<?(list\[)?path\b")
+"""In the help of an option: its values are files or folders."""
 OTHERS = 20
 """Columns of a table of options, beside its three wide ones, for borders and short names."""
 
@@ -94,7 +96,19 @@ class _Whole:
 
 
 class Command(_Whole, TyperCommand):
-    """A command."""
+    """A command that says of a word too many by which options it takes files and folders."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read a command line."""
+        allowed, ctx.allow_extra_args = ctx.allow_extra_args, True
+        rest = super().parse_args(ctx, args)
+        ctx.allow_extra_args = allowed
+        if rest and not allowed:
+            terms = [found[0] for each in self.params if (found := each.get_help_record(ctx))]
+            files = [name for term in terms if OF_PATHS.search(term) for name in re.findall(r"--[\w-]+", term)]
+            given = f" Other files and folders are given by {', '.join(files)}." if files else ""
+            ctx.fail(f"Got unexpected extra argument ({' '.join(rest)}).{given}")
+        return rest
 
 
 class Group(_Whole, TyperGroup):

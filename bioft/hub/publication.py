@@ -18,6 +18,9 @@ from bioft.errors import BioftError
 from bioft.hub import checks
 from bioft.storage import files as storage_files, runs, yaml_config
 
+NOT_STATED, UNKNOWN = "not stated", "unknown"
+"""What a manifest says of terms and of a licence that nobody gave."""
+
 
 @dataclass(frozen=True)
 class PublishedFile:
@@ -110,13 +113,23 @@ def check_terms(manifest: dict[str, Any], what: str) -> None:
     files: dict[str, list[str]] = {}
     for source in manifest.get("sources", []):
         if source.get("redistribution") != "free":
-            files.setdefault(str(source.get("terms")), []).append(str(source.get("name")))
+            files.setdefault(_terms(source, manifest), []).append(str(source.get("name")))
     if files:
         raise BioftError(
             f"{what} of sources that ask something of everyone who passes their data on:\n\n"
             + "\n\n".join(f"{', '.join(names)}: {terms}" for terms, names in files.items())
             + "\n\nNothing was sent. If you meet these terms, push again with --accept-terms; the card carries them."
         )
+
+
+def _terms(source: dict[str, Any], manifest: dict[str, Any]) -> str:
+    """The terms of a source; where its owner has stated none, what is known instead."""
+    if (terms := str(source.get("terms"))) != NOT_STATED:
+        return terms
+    license = manifest.get("license", UNKNOWN)
+    if license == UNKNOWN:
+        return "neither licence nor terms are stated (`bioft build` takes them by --license and --terms)"
+    return f"the licence is {license}, other terms are not stated (`bioft build` takes them by --terms)"
 
 
 def _card(directory: Path, repository: str, render: Callable[[], str], pulled_from: str | None) -> PublishedFile:

@@ -90,6 +90,13 @@ def test_help_names_every_command() -> None:
         assert f" {command} " in found.stdout
 
 
+def test_a_word_too_many_is_told_by_which_options_files_are_given() -> None:
+    found = invoke("predict", "run", "notes.txt")
+    assert found.exit_code == 2 and "unexpected extra argument (notes.txt)." in found.stderr
+    assert "Other files and folders are given by --input, --output, --html" in found.stderr
+    assert "unexpected extra argument (more)." in invoke("recipes", "list", "more").stderr
+
+
 def test_version() -> None:
     found = bioft_command("--version")
     assert (found.returncode, found.stdout) == (0, f"bioft {bioft.__version__}\n")

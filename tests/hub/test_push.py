@@ -509,6 +509,15 @@ def test_only_sources_that_say_so_are_free_to_pass_on(pairs: Path) -> None:
         publication.check_terms(free, "This holds data")
 
 
+@pytest.mark.parametrize(
+    ("license", "told"), [("unknown", "neither licence nor terms are stated"), ("cc0-1.0", "the licence is cc0-1.0")]
+)
+def test_terms_that_nobody_stated_are_not_asked_to_be_met(license: str, told: str) -> None:
+    manifest = {"license": license, "sources": [{"name": "own.csv", "terms": "not stated", "redistribution": "ask"}]}
+    with pytest.raises(BioftError, match=f"own.csv: {told}.*by --.*terms"):
+        publication.check_terms(manifest, "This holds data")
+
+
 def test_a_public_run_needs_the_terms_of_its_data_accepted(
     hub_server: HubServer, access: dict[str, Any], run: Path, pairs: Path
 ) -> None:
