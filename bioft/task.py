@@ -129,7 +129,9 @@ class Task:
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By name in the record the Hub's name of a metric and its words; those that all tasks share are in the cards."""
     baselines: Mapping[str, str] = field(default_factory=dict)
-    """By name in the record what a baseline is, in words."""
+    """By name in the record what a baseline is, where cards say more than what it is `called`."""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """By name in the record what tables and pages call a baseline, where that is not its name with spaces."""
     baselines_need: str = ""
     """What its baselines need besides a dataset, where that is not enough: "the tokenizer of a base model"."""
     tags: tuple[str, ...] = ()
@@ -182,6 +184,12 @@ def registered() -> dict[str, Task]:
             if builders.setdefault(source.name, source) != source:
                 raise BioftError(f"Two sources are called {source.name!r}; one of them is in {module}.")
     return found
+
+
+def called(baseline: str) -> str:
+    """What tables and pages call a baseline, by its name in the record; of a task that is not bioft's: that name."""
+    words = {name: its for task in registered().values() for name, its in task.called.items()}
+    return words.get(baseline, baseline.replace("_", " "))
 
 
 def find(record: Mapping[str, Any], *, pulled: bool) -> Task:
@@ -255,6 +263,8 @@ def part(task: Task, name: str) -> ModuleType | None:
 def function(task: Task, place: str, name: str, what: str) -> Callable[..., Any]:
     """A function of a task's module for what "can be compared"; BioftError says which of both the task lacks."""
     module = part(task, place)
+    if task.module in REGISTERED and not hasattr(module, name):  # which nobody is to mend
+        raise BioftError(f"No run on {task.name} {what}.")
     if module is None:
         raise BioftError(f"Runs on {task.name} {what.replace('can ', 'can not ', 1)}: {task.module} has no `{place}`.")
     if not hasattr(module, name):

@@ -60,6 +60,7 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
             name=name,
             total=total,
             kind=kind,
+            counted=words.counted,
             of_gene_disease_pairs="gene" in first.column_names,
             count_columns=count_columns(rows),
             audit=words.audit_in_words(manifest.get("audit", {})),

@@ -196,4 +196,8 @@ def _results(run: dict[str, Any], task: Task) -> list[tuple[str, Mapping[str, An
         tasks.BASE: f"{run['base_model']['id']}, not fine-tuned",
         tasks.FINE_TUNED: "**this model**",
     }
-    return [(words.get(name, name), metrics) for name, metrics in rows.items() if metrics or name != tasks.BASE]
+    return [
+        (words.get(name) or tasks.called(name), metrics)
+        for name, metrics in rows.items()
+        if metrics or name != tasks.BASE
+    ]

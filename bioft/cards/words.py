@@ -126,6 +126,11 @@ def test_words(run: Mapping[str, Any], task: Task) -> dict[str, str]:
     return {"interval_words": f", {by}", "test_words": f"a paired test {by}"}
 
 
+def counted(manifest: Mapping[str, Any], n: int) -> str:
+    """So many of what a dataset was read from: "2 documents", or of tables "1 row"."""
+    return f"{n:,} {'row' if 'rows' in manifest.get('read', {}) else 'document'}{'s' * (n != 1)}"
+
+
 def unique(values: Iterable[str]) -> list[str]:
     """The values without repeats, in their order."""
     return list(dict.fromkeys(values))

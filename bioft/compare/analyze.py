@@ -22,7 +22,7 @@ from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.storage.runs import PREDICTIONS
-from bioft.task import FINE_TUNED, function, part
+from bioft.task import FINE_TUNED, called, function, part
 from bioft.tasks.answers import BASE, Answers
 from bioft.tasks.embedded import Sampled
 
@@ -133,7 +133,7 @@ def _changes(answers: Answers, shown: Sequence[str], place: Path) -> Section:
         return section
     for row in table[table["system"].isin(shown)].to_dict("records"):
         section.sentences.append(
-            f"Against {row['system'].replace('_', ' ')}, by {answers.measure}: {row['gained']:,} gained, "
+            f"Against {called(row['system'])}, by {answers.measure}: {row['gained']:,} gained, "
             f"{row['lost']:,} lost of {row['n']:,} ({p_words(row['p_value'])}, paired)."
         )
     section.tables["changes.csv"] = table
@@ -153,7 +153,7 @@ def _confusion(answers: Answers, shown: Sequence[str], place: Path) -> Section:
         return section
     known = {system: answers.confusion[system] for system in order}
     figures.draw_confusion(known, place / "confusion.png")
-    section.figures["confusion.png"] = "Confusion matrices of " + " and ".join(order)
+    section.figures["confusion.png"] = "Confusion matrices of " + " and ".join(map(called, order))
     for system, table in known.items():
         name = system.replace(" ", "_").replace("-", "_")
         section.tables[f"confusion_{name}.csv"] = table.reset_index(names="truth")
@@ -180,7 +180,7 @@ def _calibration(answers: Answers, shown: Sequence[str], place: Path) -> Section
         "its interval takes that into account."
     )
     if missing := [system for system in shown if system not in known]:
-        section.reasons.append(f"No probabilities of {', '.join(missing)} are stored.")
+        section.reasons.append(f"No probabilities of {', '.join(map(called, missing))} are stored.")
     return section
 
 

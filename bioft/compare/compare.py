@@ -20,7 +20,7 @@ from bioft.metrics.report import RANDOM_NEGATIVES, WITH_MODEL, difference_text, 
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
-from bioft.task import BASE, FINE_TUNED
+from bioft.task import BASE, FINE_TUNED, called
 from bioft.tasks.answers import BASE as BASE_MODEL, Outcomes
 from bioft.verify.findings import clean
 
@@ -386,8 +386,8 @@ def system_words(row: Mapping[Any, Any]) -> str:
     if row["kind"] == RUN:
         return str(row["run"])
     name, of, run = str(row["run"]).partition(" of ")
-    words = {BASE: BASE_MODEL, COMBINED: "all baselines with the model"}
-    return f"{words.get(row['kind'], name.replace('_', ' ') + ' (baseline)')}{of}{run}"
+    words = {BASE: BASE_MODEL, COMBINED: called(WITH_MODEL)}
+    return f"{words.get(row['kind'], called(name) + ' (baseline)')}{of}{run}"
 
 
 def _cells(ranking: Ranking) -> pd.DataFrame:
@@ -401,7 +401,7 @@ def _cells(ranking: Ranking) -> pd.DataFrame:
                 {part: row.get(f"{RANDOM_NEGATIVES}_{part}") for part in ("value", "low", "high")}
             ),
             "to its best baseline": difference_text(row["above_baseline"], row["p_baseline"]),
-            "best baseline": str(row["best_baseline"] or "–").replace("_", " "),
+            "best baseline": called(str(row["best_baseline"] or "–")),
             "to the best run": difference_text(row["to_best"], row["p_best"]),
             "parameters": _count(row["trainable_parameters"]),
             "training": _seconds(row["training_seconds"]),

@@ -11,7 +11,7 @@ import pandas as pd
 from bioft.metrics import plots
 from bioft.metrics.estimation import calibration
 from bioft.metrics.report import cut
-from bioft.task import FINE_TUNED
+from bioft.task import FINE_TUNED, called
 from bioft.tasks.answers import Probabilities
 
 COLOURS = (
@@ -42,7 +42,7 @@ def draw_changes(table: pd.DataFrame, path: Path) -> None:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
                 axes.text(left + width / 2, place, f"{width:,.0f}", ha="center", va="center", fontsize=8, bbox=box)
         start += widths
-    axes.set_yticks(places, [f"from {_words(name)}" for name in table["system"]])
+    axes.set_yticks(places, [f"from {called(name)}" for name in table["system"]])
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y", visible=False)
     axes.set(xlabel="Units of the test split", title="To the fine-tuned model")
@@ -72,7 +72,7 @@ def draw_confusion(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         axes.set_yticks(range(len(table)), [_words(each) for each in table.index])
         axes.tick_params(length=0, labelsize=8)
         axes.spines[:].set_visible(False)
-        axes.set(ylabel="Truth", xlabel="Answer", title=_words(name))
+        axes.set(ylabel="Truth", xlabel="Answer", title=called(name))
     _colour_bar(figure, image, panels, "Share of what is so (row)")
     plots.save_figure(figure, path)
 
@@ -91,7 +91,7 @@ def draw_calibration(known: Mapping[str, Probabilities], path: Path) -> None:
         look = plots.style_of(name)
         means, shares, errors, sizes = calibration.reliability(*given)
         style: dict[str, Any] = look | {"markersize": 5, "capsize": 2, "linewidth": 1.4}
-        axes.errorbar(means, shares, yerr=errors, label=f"{_words(name)} (n = {len(given.truth):,})", **style)
+        axes.errorbar(means, shares, yerr=errors, label=f"{called(name)} (n = {len(given.truth):,})", **style)
         edges = np.linspace(0, 1, len(sizes) + 1)
         histogram.stairs(sizes, edges, color=look["color"], linestyle=look["linestyle"], linewidth=1.6)
     histogram.yaxis.set_major_formatter("{x:,.0f}")
@@ -109,7 +109,7 @@ def draw_correlation(table: pd.DataFrame, title: str, path: Path) -> None:
     for (row, column), value in np.ndenumerate(table.to_numpy()):
         colour = "white" if abs(value) > 0.6 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color=colour)
-    names = [_words(each) for each in table]
+    names = [called(each) for each in table]
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0, labelsize=8)
@@ -150,7 +150,7 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
             look = styles[system]
             places = np.array([order.index(group) for group in its["group"]]) + (index - (len(names) - 1) / 2) * 0.16
             spread = np.maximum([its["value"] - its["low"], its["high"] - its["value"]], 0)
-            handles[_words(system)] = axes.errorbar(
+            handles[called(system)] = axes.errorbar(
                 places, its["value"], yerr=spread, **look | {"linestyle": "none"}, capsize=2, markersize=5
             )
         few = len(order) <= 5

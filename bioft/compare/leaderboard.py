@@ -91,7 +91,9 @@ def to_html(board: Leaderboard) -> str:
     menus = {name: sorted(set(map(str, board.rows[name]))) for name in FILTERS}
     texts = {"interval_text": interval_text, "difference_text": difference_text}
     values = {"title": "Leaderboard", "menus": menus, "tables": tables, "apart": board.apart, **texts}
-    return html(__package__, "leaderboard.html.j2", **values, words_of=run_comparison.system_words)
+    return html(
+        __package__, "leaderboard.html.j2", **values, words_of=run_comparison.system_words, called=tasks.called
+    )
 
 
 def _describe(name: str, directory: Path, verified: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

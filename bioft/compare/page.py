@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bioft.metrics.report import decimals, interval_text, p_words, show, text_table
 from bioft.storage.pages import html
+from bioft.task import called
 
 PAGE = "index.html"
 ROWS, SHORT = 60, 15
@@ -83,7 +84,7 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
         shown["value [95 %]"] = [interval_text(row) for row in table.to_dict("records")]
         shown = shown.drop(columns=["value", "low", "high"])
     for name in map(str, shown):
-        shown[name] = [_cell(name, value) for value in shown[name]]
+        shown[name] = [called(str(value)) if name == "system" else _cell(name, value) for value in shown[name]]
     return shown.rename(columns=lambda name: str(name).replace("_", " "))
 
 
@@ -93,7 +94,7 @@ def _beside_one_another(table: pd.DataFrame) -> pd.DataFrame:
     found = cells(table.drop(columns=["group"])).assign(group=table["group"].astype(str), order=range(len(table)))
     order = found.groupby(keys, sort=False)["order"].first().sort_values().index
     wide = found.pivot(index=keys, columns="system", values="value [95 %]").reindex(order).fillna("–")
-    return wide[list(dict.fromkeys(table["system"]))].reset_index()
+    return wide[list(dict.fromkeys(map(called, table["system"])))].reset_index()
 
 
 def _cell(name: str, value: object) -> str:

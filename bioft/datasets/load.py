@@ -11,6 +11,7 @@ import pandas as pd
 from datasets import DatasetDict
 
 from bioft.cards.dataset import dataset_card
+from bioft.cards.words import counted
 from bioft.datasets.formats import inputs
 from bioft.datasets.options import described
 from bioft.datasets.splits import SPLITS, split_in
@@ -215,7 +216,9 @@ def notes(manifest: dict[str, Any]) -> list[str]:
     found += [f"read: {n:,} {what}" for what, n in manifest.get("read", {}).items()]
     for split, left_out in manifest.get("skipped", {}).items():
         if left_out["documents"]:
-            found.append(f"{split}: {left_out['documents']:,} documents left out. First: {left_out['first'][0]}")
+            found.append(
+                f"{split}: {counted(manifest, left_out['documents'])} left out. First: {left_out['first'][0]}"
+            )
     counts = manifest.get("rows", {}).get("validation", {})
     rows = sum(counts.get(label, 0) for label in ("positive", "negative"))
     rows = rows or (counts.get("documents", 0) if manifest.get("multi_label") else 0)

@@ -50,7 +50,9 @@ def export(
     onnx_models.check_installed()
     files.check_new(output)
     directory, record = open_run(run)
-    for_onnx = tasks.function(task_of(directory, record), "export", "for_onnx", "can be exported to ONNX")
+    for_onnx = tasks.function(
+        task_of(directory, record), "export", "for_onnx", "can be exported to ONNX; docs/export.md names other ways"
+    )
     loaded: ForOnnx = for_onnx(directory, record, derived_models.test_examples(directory, record, dataset_path))
     if not loaded.inputs:
         raise BioftError("The test split of the run has nothing that its model reads: there is nothing to compare on.")

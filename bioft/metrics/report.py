@@ -23,7 +23,7 @@ NARROWEST = 8
 SEEN = 0.0005
 """A difference that three decimals show."""
 WITH_MODEL = "all with the model"
-"""What tables call all baselines together with the model."""
+"""What records call all baselines together with the model."""
 RANDOM_NEGATIVES, RANDOM_NEGATIVES_WORDS = "random_negatives", "Random negatives"
 """What a record and tables call the figures on the same positives beside negatives drawn at random."""
 
@@ -87,7 +87,13 @@ def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: 
     console.print(results_table(rows, console, shown, split))
     for key in ("adaptation", "random_negatives", "comparison", "added", "memorisation", "by_neighbour"):
         if key in record:
-            say(record[key]["sentence"], console)
+            say(_with_names(record[key]["sentence"], record["baselines"]), console)
+
+
+def _with_names(sentence: str, baselines: Iterable[str]) -> str:
+    """A sentence of a record with what tables call its baselines."""
+    names = {f"({name.replace('_', ' ')})": f"({tasks.called(name)})" for name in baselines}
+    return next((sentence.replace(each, its, 1) for each, its in names.items() if each in sentence), sentence)
 
 
 def say(sentence: str, console: Console) -> None:
@@ -148,7 +154,7 @@ def results_table(
         if name == tasks.FINE_TUNED:
             table.add_section()
         cells = [interval_text(values.get(metric, {"value": None})) for metric in shown]
-        table.add_row(name.replace("_", " "), *cells, style="bold" if name == tasks.FINE_TUNED else None)
+        table.add_row(tasks.called(name), *cells, style="bold" if name == tasks.FINE_TUNED else None)
     return fitted(table, console)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from bioft import task as tasks
 from bioft.compare import outcomes
 from bioft.datasets.configuration import FILES
 from bioft.errors import BioftError
@@ -405,9 +406,7 @@ def _note(summary: SeedSummary) -> str:
             "when others are taken away says little of chance."
         )
     if summary.metrics[summary.metric].mean is None:
-        left_out += (
-            f" Not every run has the metric {summary.metric}, such as where all test examples are of one class."
-        )
+        left_out += f" Not every run has the metric {summary.metric}, as where all test examples are of one class."
     if len(summary.runs) == 1:
         return f"One run does not say how far the figures depend on its seeds. {summary.rests_on}{left_out}"
     sentence = ""
@@ -415,7 +414,7 @@ def _note(summary: SeedSummary) -> str:
         low, high = its.overall
         verdict = "apart from 0" if low > 0 or high < 0 else "not apart from 0"
         sentence = (
-            f" Minus the best baseline ({str(summary.baseline).replace('_', ' ')}), {summary.metric} is "
+            f" Minus the best baseline ({tasks.called(str(summary.baseline))}), {summary.metric} is "
             f"{its.mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f} ({verdict})."
         )
     return f"{SPLITS if len(set(summary.split_seeds)) > 1 else ONE_SPLIT}{sentence} {summary.rests_on}{left_out}"
@@ -442,7 +441,7 @@ def _columns(summary: SeedSummary, metrics: Sequence[str]) -> dict[str, list[str
         columns["95 % seeds"] = [interval(its.over_seeds) for its in figures]
     columns["95 % in all"] = [interval(its.overall) for its in figures]
     if summary.baseline is not None:
-        columns[summary.baseline.replace("_", " ")] = [_text(its.baseline) for its in figures]
+        columns[tasks.called(summary.baseline)] = [_text(its.baseline) for its in figures]
     return columns
 
 

@@ -72,6 +72,9 @@ NOTED = 4
 EARLIER_LINES = frozenset({"![learning rate](plots/learning_rate.png)", "![loss](plots/loss.png)"})
 """Of cards that did not say yet whose word these plots are."""
 
+EARLIER_NAMES = {"tfidf": ("TF-IDF of the names",)}
+"""What cards called baselines before, beside their names in the record."""
+
 
 def check_card(directory: Path, record: dict[str, Any], found: Verification, *, results_only: bool = False) -> None:
     """Compare everything that the card states with what its record gives; of its text `results_only` if asked."""
@@ -99,6 +102,7 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification, *, 
     except UnicodeDecodeError as error:
         found.reasons.append(f"The card ({runs.CARD}) can't be read: {error}.")
         return
+    text = in_todays_words(text, record)
     origin = pull.origin(directory)
     made = cards.model_card(record, repository=origin["id"] if origin else None)
     try:
@@ -116,6 +120,19 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification, *, 
     _check_metadata(stated.data, expected.data, found)
     strictly = int(record["schema_version"]) >= 3
     _check_text(stated.text.strip(), expected.text.strip(), found, strictly=strictly, whole=not results_only)
+
+
+def in_todays_words(card: str, record: Mapping[str, Any]) -> str:
+    """The text of a card with what cards say today in the place of what earlier ones said of the same."""
+    card = re.sub(r"(?m)^(- Hardware: .*, 1) cores,", r"\1 core,", card)
+    card = re.sub(
+        r"(?m)^(- Nearly a training text: .*\)), first (.+) of (.+)\.$", r"\1; the first is \2, near \3.", card
+    )
+    words = tasks.find(record, pulled=False).baselines
+    for name in record.get("baselines") or ():
+        for earlier in (name, *EARLIER_NAMES.get(name, ())):
+            card = card.replace(f"\n| {earlier} | ", f"\n| {words.get(name) or tasks.called(name)} | ")
+    return card
 
 
 def check_words(record: Mapping[str, Any], found: Verification) -> None:

@@ -633,7 +633,9 @@ def test_what_audits_look_for_is_said() -> None:
     }
     family, copies, looks, empty = cards_words.audit_in_words(audit)
     assert family.startswith("Of the 8 genes of test that train lacks, 25.0% have one of their family there")
-    assert copies.startswith("Nearly a training text: 3 of 40 texts of test") and copies.endswith("first a of b.")
+    assert copies.startswith("Nearly a training text: 3 of 40 texts of test") and copies.endswith(
+        "; the first is a, near b."
+    )
     assert looks.startswith("The surface of text (length, case,") and "AUROC 0.710 on test (p = 0.001" in looks
     assert looks.endswith("by text: digits.")
     assert empty.startswith("The column pmids tells the label 0: all its rows have nothing there, 1.0% of the others.")

@@ -79,7 +79,7 @@ def test_broken_records_are_left_out_if_asked(shared_data, tmp_path):
     shown = run(*arguments, code=1)
     assert "broken XML in the article with PMID 30527807" in shown
     shown = run(*arguments, "--skip-bad")
-    assert "1 documents left out. First: " in shown
+    assert "1 document left out. First: " in shown
     assert storage.load_manifest(tmp_path / "out")["read"]["articles"] == 92 + 121
 
 

@@ -121,6 +121,12 @@ def test_other_formats_are_sent_to_who_writes_them(tagger: Path, tmp_path: Path)
     assert result.exit_code == 2 and "llama.cpp" in result.output
 
 
+@pytest.mark.parametrize("name", ["gene_disease", "joint"])
+def test_what_has_no_export_is_told_without_names_of_modules(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BioftError, match=r"^No run on [\w-]+ can be exported to ONNX; docs/export\.md names other"):
+        export_onnx.export(Path("tests/golden/runs") / name, tmp_path / "onnx")
+
+
 def test_what_differs_too_much_or_in_too_many_predictions_is_refused() -> None:
     rng = np.random.default_rng(0)
     outputs = [rng.normal(size=(4, 3)) for _ in range(5)]

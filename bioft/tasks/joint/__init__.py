@@ -23,7 +23,6 @@ TASK = Task(
     data="documents",
     columns=documents.COLUMNS,
     sources=(*documents.SOURCES, formats.RELATIONS),
-    baselines={"tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "named-entity-recognition", "relation-extraction"),
     usage='--text "Naloxone reverses the effect of clonidine."',
     allowed_differing=0.01,

@@ -27,6 +27,7 @@ TASK = Task(
     sources=(hpo.DEFINITIONS, trials.TEXTS, formats.TEXTS),
     baselines_need="the tokenizer of a base model",
     baselines={"frequency": "most frequent token"},
+    called={"frequency": "the most frequent token"},
     tags=("biology", "medical", "fill-mask", "domain-adaptation"),
     auto_class="AutoModelForMaskedLM",
     not_asked="start the training of another recipe from it, such as text_classification with --mlm_run",

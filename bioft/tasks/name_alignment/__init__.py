@@ -34,6 +34,11 @@ TASK = Task(
         "rapidfuzz": "edit similarity (rapidfuzz)",
         "aligner_without_encoder": "string and chemistry features, no encoder",
     },
+    called={
+        "standardised": "standardised nomenclature",
+        "tfidf": "TF-IDF",
+        "aligner_without_encoder": "aligner without an encoder",
+    },
     tags=("biology", "chemistry", "genome-scale-models", "sentence-transformers", "sentence-similarity"),
     usage="-o matches.tsv",
     command="align draft.xml --namespace bigg --run model",

@@ -25,7 +25,12 @@ TASK = Task(
     data="documents",
     columns=documents.COLUMNS,
     sources=(*documents.SOURCES, formats.RELATIONS),
-    baselines={"tfidf": "TF-IDF of the names"},
+    called={
+        "co_occurrence": "all pairs of concepts",
+        "sentence_co_occurrence": "pairs that share a sentence",
+        "known_pair": "pairs known from training",
+        "tfidf": "TF-IDF",
+    },
     tags=("biology", "medical", "relation-extraction"),
     auto_class="AutoModelForSequenceClassification",
     usage="--input documents.pubtator",

@@ -30,6 +30,7 @@ TASK = Task(
     other_columns=("id", "text", "labels"),
     sources=(*texts.LABELLED, trials.GENDER, formats.LABELS),
     baselines={"majority": "majority class"},
+    called={"tfidf_svm": "TF-IDF, linear SVM", "tfidf_logistic": "TF-IDF, logistic"},
     tags=("biology", "medical"),
     auto_class="AutoModelForSequenceClassification",
     usage='--text "Terminated because too few patients could be enrolled."',
