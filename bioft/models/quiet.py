@@ -20,6 +20,8 @@ WARNINGS = {
 NO_NEWS = {
     # Said of every new head; `models.base` says itself what an encoder lacks.
     "transformers.modeling_utils": ("LOAD REPORT", "This checkpoint seem corrupted"),
+    # `bioft merge` says so itself.
+    "transformers.integrations.bitsandbytes": ("The modules are dequantized in",),
     # Checkpoints are then told apart by their numbers, which is as good.
     "transformers.trainer_utils": ("mtime may not be reliable",),
 }

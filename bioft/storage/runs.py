@@ -98,7 +98,9 @@ def read(directory: str | Path) -> dict[str, Any]:
         if (directory / CONFIG).is_file():
             raise BioftError(f"The run in {directory} is not finished: start the same command again to resume it.")
         _check_not_made_of_a_run(directory)
-        raise BioftError(f"No run in {directory}: there is no {RECORD}.")
+        inside = [str(found.parent) for found in sorted(directory.glob(f"*/{RECORD}"))]
+        where = f"Name one of {', '.join(inside[:5])}." if inside else "`bioft train` writes one to its --output_dir."
+        raise BioftError(f"No run in {directory}: there is no {RECORD}. {where}")
     try:
         # A key that comes twice is refused: other readers than this may take its other value.
         record = json_text.parse(path.read_text(encoding="utf-8"), "its text", finite=True)

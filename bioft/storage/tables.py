@@ -66,7 +66,7 @@ class Table:
         skipped: list[str] | None = None,
     ) -> None:
         self.lines = source if isinstance(source, TextLines) else TextLines(source, hint)
-        self.path, self.hint, self.skipped = self.lines.path, self.lines.hint, skipped
+        self.path, self.hint, self.skipped = self.lines.path, hint or self.lines.hint, skipped
         self.line = 0
         self._rest = iter(self.lines)
         self._first = next((line for line in self._rest if line.strip()), "")

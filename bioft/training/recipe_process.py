@@ -18,11 +18,18 @@ PR_SET_PDEATHSIG = 1
 def run_recipe(script: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
     """Run the script of a recipe with these words of a command line and return its exit code; its output is shown.
 
+    Of one that a signal ended this says so; its exit code is below 0 then.
+
     It does not outlive this process, also where that is killed (on Linux): else the same command, given again, would
     train into the same folder. `environment` are variables beside those of this process.
     """
     command = [sys.executable, str(script), *words]
-    return subprocess.run(command, env=os.environ | dict(environment or {}), preexec_fn=_end_with_parent()).returncode
+    code = subprocess.run(command, env=os.environ | dict(environment or {}), preexec_fn=_end_with_parent()).returncode
+    if code < 0:  # then it could not say so itself
+        name = signal.Signals(-code).name
+        why = ", as where memory runs out" if -code == signal.SIGKILL else ""
+        print(f"{script.stem} was ended by another program or the system ({name}{why}).", file=sys.stderr)
+    return code
 
 
 def options(words: Sequence[str]) -> dict[str, str]:

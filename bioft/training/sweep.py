@@ -180,9 +180,9 @@ def print_sweep(found: Sweep, console: Console | None = None) -> None:
         report.show(table, console)
     for parameters in found.failed:
         console.print(Text(f"Failed: {_words_of(parameters)}", style="red"), soft_wrap=True)
+    others = "; --skip-failed chooses among the others" if found.trials else ""
     verdict = (
-        "Nothing was chosen, and the test split was left alone. The same command tries again what failed; "
-        "--skip-failed chooses among the others."
+        f"Nothing was chosen, and the test split was left alone. The same command tries again what failed{others}."
     )
     if found.test is not None:
         verdict = (

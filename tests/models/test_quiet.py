@@ -25,6 +25,7 @@ from tests.tiny import write_encoder
         ("bitsandbytes.backends.cpu.ops", logging.WARNING, "Failed to load CPU gemm_4bit_forward: %s", False),
         ("bitsandbytes.backends.cpu.ops", logging.WARNING, "The library is of another CPU", True),
         ("transformers.modeling_utils", logging.WARNING, "BertModel LOAD REPORT from: here", False),
+        ("transformers.integrations.bitsandbytes", logging.WARNING, "The modules are dequantized in float32", False),
         ("transformers.modeling_utils", logging.WARNING, "This checkpoint seem corrupted. The tied weights", False),
         ("transformers.modeling_utils", logging.WARNING, "The weights are of another type", True),
         ("bm25s", logging.DEBUG, "Building index from IDs objects", False),

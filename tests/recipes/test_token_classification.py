@@ -298,7 +298,7 @@ def test_predict_shows_writes_and_leaves_out(finished: Path, tmp_path: Path) -> 
     refused = predict(finished, "--input", source, "--output", output)
     assert refused.exit_code == 1 and "line 2: there is no text" in refused.output and not output.exists()
     result = predict(finished, "--input", source, "--output", output, "--html", page, "--skip-bad")
-    assert result.exit_code == 0 and "Left out: " in result.output and "in 1 documents" in result.output
+    assert result.exit_code == 0 and "Left out: " in result.output and "in 1 document" in result.output
     row = json.loads(output.read_text())
     assert row["note"] == "mine"
     assert [(e["start"], e["end"], e["type"]) for e in row["entities"]] == [entity.span for entity in expected]

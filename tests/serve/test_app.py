@@ -91,7 +91,8 @@ def predicted(name: str, tmp_path: Path) -> tuple[list[dict[str, Any]], list[dic
         asked.write_text(PUBTATOR)
         (document,) = files.read(asked)
         mentions = [{key: getattr(each, key) for key in ("start", "end", "type", "id")} for each in document.mentions]
-        rows = [{"document_id": document.document_id, "text": document.text, "entities": mentions}]
+        # In whatever order they are given.
+        rows = [{"document_id": document.document_id, "text": document.text, "entities": mentions[::-1]}]
     else:
         key = "id" if name == "text_labels" else "document_id"
         rows = [{key: str(number), "text": text} for number, text in enumerate(TEXTS)]

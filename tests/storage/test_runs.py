@@ -309,3 +309,13 @@ def test_a_mistyped_run_is_missing_whatever_the_hub_has(
     result = CliRunner().invoke(app, [command, "runs/entites_1", *more])
     assert result.exit_code != 0
     assert "There is no folder runs/entites_1. Did you mean 'runs/entities_1'?" in " ".join(result.output.split())
+
+
+def test_a_folder_of_runs_is_none_and_names_them(tmp_path: Path) -> None:
+    with pytest.raises(BioftError, match=r"No run in .*: there is no run\.json\. `bioft train` writes one"):
+        runs.read(tmp_path)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / runs.RECORD).write_text("{}")
+    with pytest.raises(BioftError, match=r"Name one of .*one, .*two\."):
+        runs.read(tmp_path)

@@ -88,10 +88,11 @@ def answer(run: Path, asked: Asked) -> None:
         if (threshold := record.get("relations", {}).get("threshold")) is not None:
             tell(f"Relations are shown with a score of {threshold:.2f} or more.")
     if asked.input is not None:
-        n = sum(len(each.entities) for each in found)
+        n, of = sum(len(each.entities) for each in found), len(documents)
         related = sum(len(each.relations or ()) for each in found)
-        what = f"{n:,} entities and {related:,} relations" if related else f"{n:,} entities"
-        tell(f"{what} in {len(documents):,} documents")
+        what = f"{n:,} {'entity' if n == 1 else 'entities'}"
+        what += f" and {related:,} relation{'s' * (related != 1)}" if related else ""
+        tell(f"{what} in {of:,} document{'s' * (of != 1)}")
     if linker is not None:
         decisions = Counter(link.decision for each in found for link in each.links or ())
         tell("Links: " + ", ".join(f"{n:,} {decision}" for decision, n in decisions.most_common()) + ".")

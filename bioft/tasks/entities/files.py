@@ -209,7 +209,7 @@ def _rows(lines: TextLines, kind: str, skipped: list[str] | None) -> Iterator[tu
     if kind == "jsonl":
         yield from ((lines.number, row) for row in json_text.rows(lines, skipped))
     else:
-        table = Table(lines, ["text"], skipped=skipped)
+        table = Table(lines, ["text"], hint="Call the column of the texts: text.", skipped=skipped)
         yield from ((table.line, row) for row in table)
 
 
@@ -267,15 +267,16 @@ COLOURS = ("#8fd3ff", "#ffb494", "#a8e6a1", "#ffd866", "#dcb8ff", "#f2a6d0", "#c
 def to_terminal(document: InputDocument, found: Found, types: Sequence[str]) -> Text:
     """The text for a terminal: each entity in the colour of its type and followed by it, `clonidine⟨Chemical⟩`.
 
-    Entities are in order and do not overlap. `types` are all that may occur; its place in them decides a colour.
+    Entities are in order; of one that overlaps the one before the rest is shown. `types` are all that may occur; its
+    place in them decides a colour.
     """
     shown, place = Text(), 0
     for index, entity in enumerate(found.entities):
         style = f"black on {_colour(entity.type, types)}"
         shown.append(document.text[place : entity.start])
-        shown.append(document.text[entity.start : entity.end], style=style)
+        shown.append(document.text[max(place, entity.start) : entity.end], style=style)
         shown.append(f"⟨{found.label(index)}⟩", style=f"{style} italic")
-        place = entity.end
+        place = max(place, entity.end)
     shown.append(document.text[place:])
     for statement in found.statements(document.text):
         shown.append(f"\n  {statement}", style="bold")

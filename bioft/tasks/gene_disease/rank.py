@@ -176,7 +176,7 @@ def _notes(found: Sequence[Mapping[str, Any]]) -> list[str]:
 def first_rows(ranked: pd.DataFrame, side: str) -> rich_table.Table:
     """The first candidates of a ranking for one of `side` as a table for a terminal."""
     other = SIDES[1 - SIDES.index(side)]
-    words = f"{other.capitalize()}s for the {side} {ranked[side].iloc[0]}, the first of {len(ranked):,}"
+    words = f"{other.capitalize()}s for the {side} “{ranked[side].iloc[0]}”, the first of {len(ranked):,}"
     place, score, model = (rich_table.Column(each, justify="right") for each in ("Place", "Score", "Model"))
     columns = (place, other.capitalize(), "Id", score, "Known in", model)
     shown = rich_table.Table(*columns, title=words, box=box.SIMPLE_HEAD)

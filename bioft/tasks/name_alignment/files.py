@@ -98,10 +98,11 @@ def summary(table: pd.DataFrame, target_precision: float) -> Table:
     """A table of how many names got which decision, and what each means."""
     least = table.loc[table["decision"] == MATCH, "probability"].min()
     alone = "" if pd.isna(least) else f"; the least certain alone has a probability of {decimals(least, 2)}"
+    expected = f"of such answers together {target_precision:.0%} or more are expected to be right"
     meanings: Mapping[str, str] = {
-        MATCH: f"an id; of such answers together {target_precision:.0%} or more are expected to be right{alone}",
+        MATCH: f"an id; {expected}{alone}",
         REVIEW: "to be checked by hand: the best answer is not certain enough",
-        NO_MATCH: f"not in the namespace; of such answers together {target_precision:.0%} or more",
+        NO_MATCH: f"not in the namespace; {expected}",
     }
     n = Column("n", justify="right")
     shown = Table("decision", n, "meaning", title=f"{len(table):,} names", title_justify="left")

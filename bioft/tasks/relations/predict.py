@@ -288,11 +288,14 @@ def find(
                 f"Document {document.document_id} has no entities with concept ids. This run finds relations between "
                 "entities that are given: give it a .pubtator file with mentions, or use a run of joint_ner_re."
             )
-    rows = [{"text": each.text, "entities": [asdict(mention) for mention in each.mentions]} for each in documents]
+    mentions = [sorted(each.mentions, key=lambda mention: mention.start) for each in documents]  # as in training
+    rows = [
+        {"text": each.text, "entities": list(map(asdict, its))} for each, its in zip(documents, mentions, strict=True)
+    ]
     scores = score(model, rows, record, progress)
     return [
-        Found([Entity(m.start, m.end, m.type, 1.0) for m in document.mentions], [m.id for m in document.mentions], its)
-        for document, its in zip(documents, scores.found(len(rows), record["relations"]["threshold"]), strict=True)
+        Found([Entity(m.start, m.end, m.type, 1.0) for m in given], [m.id for m in given], its)
+        for given, its in zip(mentions, scores.found(len(rows), record["relations"]["threshold"]), strict=True)
     ]
 
 

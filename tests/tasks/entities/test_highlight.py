@@ -65,6 +65,16 @@ def test_the_terminal_shows_the_text_with_types_after_entities(asked: tuple[Inpu
     assert shown == expected + document.text[place:]
 
 
+def test_entities_that_overlap_show_their_text_once() -> None:
+    text = "acute kidney failure and pain"
+    spans = [(0, 20), (6, 20), (13, 29)]
+    found = Found([Entity(start, end, "Disease", 1.0) for start, end in spans])
+    shown = files.to_terminal(InputDocument("a", text), found, TYPES).plain
+    assert shown == "acute kidney failure⟨Disease⟩⟨Disease⟩ and pain⟨Disease⟩"
+    body = files.to_html([InputDocument("a", text)], [found], TYPES, "t").split('<div class="entities">')[1]
+    assert re.sub(r"<span>\w+</span></mark>|<mark[^>]*>", "", body.split("</div>")[0]) == text
+
+
 def test_each_type_has_a_colour_of_its_own_that_does_not_depend_on_the_document() -> None:
     document = InputDocument("a", "xy")
     one = files.to_terminal(document, Found([Entity(1, 2, "Disease", 1.0)]), TYPES)
