@@ -39,7 +39,9 @@ def push_adapter(
 ) -> None:
     """Push a finished run to the Hub, in one commit: adapter, record, predictions, card."""
     from bioft.compare import publish
+    from bioft.models import quiet
 
+    quiet.quieten()
     options = publish.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
     _print_push(publish.push_adapter(run, repository, accept_terms=accept_terms, **options))
 
@@ -58,7 +60,9 @@ def push_dataset(
     """Push a dataset to the Hub, in one commit: Parquet, manifest, card."""
     from bioft.hub import push as hub
     from bioft.inspect.inspect import check_publishable
+    from bioft.models import quiet
 
+    quiet.quieten()
     check_publishable(dataset)
     options = hub.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
     _print_push(hub.push_dataset(dataset, repository, accept_terms=accept_terms, **options))

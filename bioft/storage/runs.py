@@ -94,7 +94,9 @@ def read(directory: str | Path) -> dict[str, Any]:
     path = directory / RECORD
     if not path.is_file():
         if not directory.is_dir():
-            raise BioftError(no_folder(directory))
+            on_hub = len(directory.parts) == 2 and not directory.parent.is_dir()
+            fetch = f" A run on the Hub is fetched first: bioft pull-adapter {directory} {directory.name}"
+            raise BioftError(f"{no_folder(directory)}{fetch * on_hub}")
         if (directory / CONFIG).is_file():
             raise BioftError(f"The run in {directory} is not finished: start the same command again to resume it.")
         _check_not_made_of_a_run(directory)

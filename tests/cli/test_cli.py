@@ -337,8 +337,8 @@ def test_build_from_a_wrong_pubtator_file(pubtator_file: Path, tmp_path: Path) -
     assert not out.exists()
     result = invoke("build", "pubtator", wrong, "--output", out, "--skip-bad")
     assert result.exit_code == 0, result.output
-    assert "all: 1 documents left out. First:" in " ".join(result.output.split())
-    assert "1 documents" in (out / "README.md").read_text()
+    assert "all: 1 document left out. First:" in " ".join(result.output.split())
+    assert "in them: 1 document." in (out / "README.md").read_text()
     assert "give three" in message(invoke("build", "pubtator", wrong, wrong, "--output", tmp_path / "x"))
 
 

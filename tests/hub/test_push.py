@@ -1297,6 +1297,7 @@ def test_no_token_is_ever_written(run: Path, pairs: Path, hub: HubServer, tmp_pa
         code, said = bioft_command(hub, role, tmp_path, *words)
         assert code == 0 and shown in said, said
         output += said
+    assert "Processing Files" not in output  # bars are for terminals
     hub.fail("POST", "/commit/", status=400, body=json.dumps({"error": f"bad token {hub.tokens['write']}"}).encode())
     failures = [
         bioft_command(hub, "write", tmp_path, "push-adapter", run, "user/second"),

@@ -319,3 +319,12 @@ def test_a_folder_of_runs_is_none_and_names_them(tmp_path: Path) -> None:
         (tmp_path / name / runs.RECORD).write_text("{}")
     with pytest.raises(BioftError, match=r"Name one of .*one, .*two\."):
         runs.read(tmp_path)
+
+
+def test_a_run_on_the_hub_is_fetched_before_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BioftError, match=r"fetched first: bioft pull-adapter user/name name$"):
+        runs.read("user/name")
+    (tmp_path / "user").mkdir()
+    with pytest.raises(BioftError, match=r"There is no folder user/name\.$"):
+        runs.read("user/name")

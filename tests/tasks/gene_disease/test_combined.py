@@ -60,7 +60,7 @@ def test_compare_has_the_row_with_the_model(combined: Path) -> None:
     rows = {system_words(row): row for row in ranking.table.to_dict("records")}
     added = runs.read(combined)["added"]
     assert rows["all baselines with the model"]["value"] == pytest.approx(added["first"])
-    assert rows["all together (baseline)"]["value"] == pytest.approx(added["second"])
+    assert rows["all baselines together (baseline)"]["value"] == pytest.approx(added["second"])
 
 
 def test_compare_computes_what_a_record_may_forge(combined: Path, tmp_path: Path) -> None:

@@ -116,14 +116,14 @@ def test_a_run_says_what_counting_tells_of_random_negatives(combined: Path) -> N
     report.print_results(record, evaluate.SHOWN, console)
     shown = console.export_text()
     assert "Random negatives: against pairs drawn at random" in " ".join(shown.split())
-    row = next(line for line in shown.splitlines() if "popularity boosted" in line)
+    row = next(line for line in shown.splitlines() if "popularity, boosted" in line)
     assert counting[1] in row and counting[0] in row.partition(counting[1])[2]
 
     table = to_markdown(compare([str(combined)]))
     assert "| random negatives [95 %] |" in table
     of_model = report.interval_text(found["figures"][FINE_TUNED])
     assert of_model in next(line for line in table.splitlines() if str(combined) in line)
-    row = next(line for line in table.splitlines() if "popularity boosted (baseline)" in line)
+    row = next(line for line in table.splitlines() if "popularity, boosted (baseline)" in line)
     assert row.split("|")[3:5] == [f" {counting[1]} ", f" {counting[0]} "]
 
 
