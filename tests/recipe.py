@@ -5,6 +5,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,6 +65,12 @@ def write_quantized_run(folder: Path) -> Path:
     return folder / "run"
 
 
+def as_kept(found: dict[str, Any]) -> str:
+    """JSON with an option in each line, so that a change of one is seen as such."""
+    spread = json.dumps(found, indent=1, ensure_ascii=False)
+    return re.sub(r"\n {5,}|\n {4}(?=\])", " ", spread).replace("[ ", "[").replace(" ]", "]") + "\n"
+
+
 if __name__ == "__main__":
     kept = {path.stem: help_of(path.stem) for path in sorted(RECIPES.glob("*.py"))}
-    help_page.KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    help_page.KEPT.write_text(as_kept(kept), encoding="utf-8")
