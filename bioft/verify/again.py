@@ -84,10 +84,6 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
     model = _load(run)
     tolerance = _tolerance(run, model, dataset["test"])
     run.in_float32 = tolerance == run.task.score_tolerance.get("float32")
-    if run.task.auto_class is not None and run.task.new_head:
-        drawn = np.random.default_rng(run.seed).permutation(len(dataset["test"]))
-        texts = [dataset["test"]["text"][int(row)] for row in drawn]
-        run.found.reasons += read_by_others.other_model(run.directory, run.task.auto_class, model[:2], texts)
     rows = np.arange(len(run.table))
     if run.sample is None:
         made = _predict(run, model, dataset["test"])
@@ -96,6 +92,10 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
     differences = _compare_rows(run, made, rows, tolerance)
     if differences is None:
         return
+    head, test = run.task.auto_class if run.task.new_head else None, dataset["test"]
+    if head is not None and isinstance(model, tuple) and "text" in test.features:
+        texts = [test["text"][int(row)] for row in np.random.default_rng(run.seed).permutation(len(test))]
+        run.found.reasons += read_by_others.other_model(run.directory, head, model[:2], texts)
     if run.sample is not None:
         # The rule of three: how many others could be false if none of the drawn ones is.
         drawn = len(rows)
