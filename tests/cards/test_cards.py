@@ -583,6 +583,23 @@ def test_the_build_command_of_documents_builds_the_same_dataset(
     assert json.loads((tmp_path / "dataset" / "manifest.json").read_text())["fingerprints"] == manifest["fingerprints"]
 
 
+@pytest.mark.parametrize(
+    ("builder", "files", "arguments", "command"),
+    [
+        ("ctd", "a.csv", {"seed": 0, "evidence": ["x", "y"]}, "ctd a.csv --evidence x --evidence y --seed 0"),
+        ("ctd", "a.csv b.csv", {}, None),
+        ("ctd", "a.csv", {"of_yesterday": 1}, None),
+        ("bc5cdr", "a.txt b.txt", {"skip_bad": False}, "bc5cdr ."),
+        ("texts", "a.csv b.csv", {"test": ["b.csv"], "seed": 3}, "texts a.csv --test b.csv --seed 3"),
+    ],
+)
+def test_the_command_that_builds(builder: str, files: str, arguments: dict[str, Any], command: str | None) -> None:
+    """None where no single one does."""
+    manifest = {"builder": builder, "arguments": arguments, "sources": [{"name": name} for name in files.split()]}
+    expected = None if command is None else f"bioft build {command} --output dataset"
+    assert cards_dataset.build_command(manifest) == expected
+
+
 def test_an_incomplete_manifest_is_named() -> None:
     with pytest.raises(BioftError, match="'rows'"):
         cards_dataset.dataset_card({"builder": "ctd"}, DatasetDict())

@@ -152,6 +152,31 @@ def test_baselines_stand_beside_a_run_alone(tmp_path: Path) -> None:
     run_comparison.print_comparison(run_comparison.compare([str(run)]), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "near (baseline)" in text and "far (baseline)" in text and "base model" in text
+    assert "Holm" not in text and "ranked apart" not in text
+
+
+def test_what_is_stored_nowhere_stands_as_recorded(tmp_path: Path) -> None:
+    """The best baseline, the base model, and figures on random negatives."""
+    figures = {"value": 0.6, "low": 0.5, "high": 0.7, "n": N}
+    random = {"metric": "auroc", "figures": {FINE_TUNED: figures | {"value": 0.9}}}
+    known = {"base_model_metrics": {"auroc": figures}, report.RANDOM_NEGATIVES: random}
+    run = write_run(tmp_path / "run", simulated(0)[1], simulated(0)[0], {"baseline_near": 1}, **known)
+    rows = run_comparison.compare([str(run)]).rankings[0].table.set_index("run")
+    assert rows.at[BASE, "value"] == 0.6 and rows.at[str(run), f"{report.RANDOM_NEGATIVES}_value"] == 0.9
+    assert (rows.at[str(run), "best_baseline"], rows.at[str(run), "above_baseline"]) == ("popularity", 0.05)
+
+
+def test_rows_may_be_in_another_order(tmp_path: Path) -> None:
+    labels, scores = simulated(0)
+    first = write_run(tmp_path / "first", scores, labels)
+    other = write_run(tmp_path / "other", simulated(1, strength=1.5)[1], labels, {"baseline_near": 2})
+    expected, found = [], []
+    for rankings, order in ((expected, 1), (found, -1)):
+        pd.read_parquet(other / runs.PREDICTIONS)[::order].to_parquet(other / runs.PREDICTIONS, index=False)
+        (other / runs.RECORD).write_text(json.dumps(runs.read(other) | {"files": runs.checksums(other)}))
+        rankings += run_comparison.compare([str(first), str(other)]).rankings
+    pd.testing.assert_frame_equal(found[0].pairs, expected[0].pairs)
+    pd.testing.assert_frame_equal(found[0].table, expected[0].table)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -189,6 +214,11 @@ def test_what_cannot_be_ranked_together_is_set_apart_with_the_reason(three: list
     assert reasons.keys() == {"newer", "edited", "strange", "fewer", "nothing"}
     assert "Update bioft" in reasons["newer"] and "was changed" in reasons["edited"]
     assert "poetry" in reasons["strange"] and "not about the same test examples" in reasons["fewer"]
+    console = Console(file=io.StringIO(), width=200)
+    run_comparison.print_comparison(found, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "are ranked apart" in text and "tests (Holm)" in text
+    assert f"Not compared:\n\n- {newer}: " in run_comparison.to_markdown(found)
     with pytest.raises(BioftError, match="nothing to compare"):
         run_comparison.compare([str(newer)])
     with pytest.raises(BioftError, match="given twice"):

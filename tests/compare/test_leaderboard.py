@@ -171,6 +171,7 @@ def test_only_a_verification_of_this_run_as_it_is_counts(tmp_path: Path) -> None
         verification(by_name["other"], checksum="0" * 64),
         verification(by_name["unchecked"], "cannot be checked"),
         verification(by_name["sampled"], predictions={"compared": 7, "total": 400}),
+        verification(by_name["verified"], predictions={"compared": 400, "total": 400}),
     )
     by_name["moved"] = by_name.pop("before").rename(tmp_path / "moved")
     change(by_name["restated"], metrics={"auroc": {"value": 0.99, "low": 0.98, "high": 1.0, "n": 400}})
