@@ -119,7 +119,10 @@ def sweep(
 def reproduce(
     name: RunName,
     output: Annotated[
-        Path | None, output_option("Folder of the new run.", default="runs/<recipe>/<name>-reproduced")
+        Path | None,
+        output_option(
+            "Folder of the new run.", default="<run>-reproduced; of a run on the Hub runs/<recipe>/<name>-reproduced"
+        ),
     ] = None,
     revision: Revision = None,
     dataset_path: Data = None,

@@ -109,7 +109,7 @@ def draw_correlation(table: pd.DataFrame, title: str, path: Path) -> None:
     for (row, column), value in np.ndenumerate(table.to_numpy()):
         colour = "white" if abs(value) > 0.6 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color=colour)
-    names = [called(each) for each in table]
+    names = [called(str(each)) for each in table]
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0, labelsize=8)

@@ -60,10 +60,11 @@ def reproduce(
     A recipe of the user's own, which the recorded command names, is started as `python SCRIPT --config FILE.yaml` like
     bioft's; that of a run from the Hub never is. An interrupted one continues with the same call.
 
-    The new run goes to `output`, by default `runs/<recipe>/<name>-reproduced`; `dataset_path` are the data, if they
-    are elsewhere now (see `recorded_configuration`), `access` is which Hub has the run itself, as whom. BioftError: no
-    finished run, files changed since, a recipe that is not here, no `config.yaml`, a base model or data that are
-    missing or not the recorded ones, an `output` that holds a finished run, or a recipe that failed.
+    The new run goes to `output`, by default beside the run, `<run>-reproduced`, and for one from the Hub to
+    `runs/<recipe>/<name>-reproduced`; `dataset_path` are the data, if they are elsewhere now (see
+    `recorded_configuration`), `access` is which Hub has the run itself, as whom. BioftError: no finished run, files
+    changed since, a recipe that is not here, no `config.yaml`, a base model or data that are missing or not the
+    recorded ones, an `output` that holds a finished run, or a recipe that failed.
     """
     directory, record = pull.open_run(name, revision=revision, **access)
     with runs.reading([str(directory)]):
@@ -72,8 +73,10 @@ def reproduce(
         if config.get("mlm_run") is None:  # else the base is the adapted one, which the recipe makes and records
             _check_base(directory, record)
         processes = record["hardware"]["num_processes"]
-    repository = (pull.origin(directory) or {}).get("id", str(directory.resolve()))
-    output = output or Path("runs") / recipe.stem / f"{Path(repository).name}-reproduced"
+    if output is None and (origin := pull.origin(directory)) is not None:
+        output = Path("runs") / recipe.stem / f"{Path(origin['id']).name}-reproduced"
+    elif output is None:
+        output = Path(f"{directory if directory.name else directory.resolve()}-reproduced")
     if (output / runs.RECORD).is_file():
         raise BioftError(f"{output} holds a finished run. Name another folder with -o.")
     found = Reproduction(name, output)

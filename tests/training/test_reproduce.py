@@ -51,6 +51,14 @@ def copy_of(finished: Path, folder: Path, config: dict[str, Any] | None = None, 
     return copy
 
 
+def test_the_new_run_goes_beside_the_run_and_never_into_it(finished: Path, tmp_path: Path) -> None:
+    copy = copy_of(finished, tmp_path)
+    (tmp_path / "copy-reproduced").mkdir()
+    (tmp_path / "copy-reproduced" / runs.RECORD).write_text("{}")
+    with pytest.raises(BioftError, match=r"copy-reproduced holds a finished run\. Name another folder"):
+        reproduction.reproduce(str(copy))
+
+
 def test_a_run_trained_again_has_the_same_figures(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
