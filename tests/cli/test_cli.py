@@ -296,7 +296,7 @@ def test_no_command_takes_a_negative_seed() -> None:
     assert {(each.min, each.max) for each in found} == {(0, 2**32 - 1)}
 
 
-def test_build_hpo_needs_no_file(tmp_path: Path) -> None:
+def test_build_hpo_needs_no_file(tmp_path: Path, part_of_hpo: Path) -> None:
     result = invoke("build", "hpo", "--output", tmp_path / "hpo", "--split", "both_held_out")
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "hpo" / "manifest.json").read_text())["builder"] == "hpo"

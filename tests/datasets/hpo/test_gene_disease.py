@@ -38,7 +38,7 @@ def test_of_several_names_the_one_used_most(rows: list[dict[str, str]]) -> None:
     assert {row["disease"] for row in rows if row["disease_id"] == "OMIM:613309"} == {"Diamond-Blackfan anemia 10"}
 
 
-def test_build(rows: list[dict[str, str]]) -> None:
+def test_build(rows: list[dict[str, str]], leaks_alone: None) -> None:
     dataset, manifest = hpo.build(seed=1)
     assert {source["version"] for source in manifest["sources"]} == {"2025-01-16"}
     assert [source["sha256"] for source in manifest["sources"]] == [
