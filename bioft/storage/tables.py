@@ -156,7 +156,12 @@ class Table:
             return f"{len(fields)} fields where the header has {n_fields} columns.{mend}"
         if len(self._places) != n_fields and any(fields[n] for n in {*range(n_fields)} - {*self._places}):
             return "a value stands in a column without a name. Name it, or remove it."
-        if n_fields > 1 and self._has_header and [field.strip() for field in fields] == self.columns:
+        if (
+            n_fields > 1
+            and self._has_header
+            and fields[0].strip() == self.columns[0]  # of few rows all fields are looked at
+            and [field.strip() for field in fields] == self.columns
+        ):
             return "the header comes again, as where files were put together. Remove it."
         return ""
 
