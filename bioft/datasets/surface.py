@@ -162,6 +162,7 @@ def features(
     of numbers the number. Those of `others` with few values give these too.
     """
     found: dict[str, Any] = {}
+    its: dict[str, Any]
     for name in (*inputs, *others):
         column = rows[name]
         first = next((value for value in column if value is not None), None)
