@@ -26,7 +26,6 @@ from bioft.storage.files import file_sha256
 from bioft.tasks.joint.model import JointConfig
 from bioft.verify import files
 from tests import own_task, snippets
-from tests.drawing import without_drawing
 from tests.hub_server.server import HubServer
 from tests.recipe import load_recipe, run_recipe
 
@@ -83,8 +82,7 @@ def train(name: str, output: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dic
     config = output.with_name(f"{record['preset']}.yaml")
     shutil.copy(golden / runs.CONFIG, config)
     options = ["--config", str(config), "--output_dir", str(output), "--disable_tqdm", "True"]
-    with without_drawing():  # `name_base` draws them all
-        run_recipe(load_recipe(record["recipe"]), *options, *SHORTER.get(name, ()))
+    run_recipe(load_recipe(record["recipe"]), *options, *SHORTER.get(name, ()))
     return record, runs.read(output)
 
 
