@@ -14,12 +14,13 @@ from bioft.storage.files import file_sha256
 from bioft.storage.json_text import NUMBER, TEXT_OR_NONE
 from bioft.task import registered
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """2 also names the module of the task; records of schema 1 are read as those of bioft's own tasks. From 3 on the
 intervals and the full set of systems and figures can be verified. From 4 on audits look at what the surface of
 documents and of pairs of texts tells. From 5 on intervals of averages know better how little rare parts tell, and
 every run on degree-matched negatives has figures beside random ones. From 6 on they know of labels that are nowhere,
-and comparisons of averages are of the parts of both systems."""
+and comparisons of averages are of the parts of both systems. From 7 on audits find texts that are near as they are
+read and details that tell labels, and look at the surface of names."""
 RECORD = "run.json"
 CONFIG = "config.yaml"
 CARD = "README.md"

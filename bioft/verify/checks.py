@@ -25,7 +25,7 @@ from bioft.storage.datasets import miscounted
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
 from bioft.tasks.answers import Outcomes
-from bioft.verify import findings
+from bioft.verify import audits, findings
 from bioft.verify.findings import equal, figure_of
 from bioft.verify.own_data import doubts
 
@@ -37,8 +37,6 @@ EARLIER = (
     "The record was written before intervals of schema 3: its intervals, comparisons and set of baselines cannot be "
     "verified fully."
 )
-AUDITED_SINCE = {"entity_surface": 4, "relation_surface": 4, "pair_surface": 4}
-"""The schema of records from which on a part of an audit is in them."""
 AVERAGES = 4
 """The first schema of records whose intervals of macro averages can be made again, in the way of their time."""
 RESULTS_SINCE = {"random_negatives": 5}
@@ -372,25 +370,12 @@ def check_results(run: Run, dataset: Any) -> None:
 
 
 def check_audit(run: Run, audit: Mapping[str, Any]) -> None:
-    """Compare the audit on record with that of the data: it may lack what came with a later schema than its own."""
-    stated, schema = run.record.get("audit") or {}, int(run.record["schema_version"])
-    later = {key for key, since in AUDITED_SINCE.items() if since > schema}
-    if claimed := sorted(later & stated.keys()):
-        run.found.reasons.append(
-            f"{RECORD} says that it is of schema {schema}, but its audit has what came later: {', '.join(claimed)}."
-        )
-    if "pair_surface" in later & audit.keys():
-        later.add("near_duplicates")  # not of all pairs before
-    lacking = [key for key in audit if key in later and key not in stated]
-    if lacking and run.full:
-        run.in_part(
-            f"The record was written before schema {max(AUDITED_SINCE.values())}: of its data {', '.join(lacking)} "
-            "were not audited then."
-        )
-    audit = {key: its for key, its in audit.items() if key not in lacking}
-    other = findings.differing(audit, stated, findings.AUDIT, earlier=not run.full)
-    if other := other or _more(run, audit, stated):
-        run.found.reasons.append(f"The record states another audit than that of its dataset: {other}.")
+    """Compare the audit on record with that of the data."""
+    schema = int(run.record["schema_version"])
+    reasons, earlier = audits.compared(audit, run.record.get("audit") or {}, schema, full=run.full)
+    run.found.reasons += reasons
+    for each in earlier:
+        run.in_part(each)
 
 
 def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,8 @@ def test_of_scored_pairs_high_ones_belong_together(scores: list[float]) -> None:
     for split, rows in pairs("nothing").items():
         score = [scores[i % len(scores)] for i in range(len(rows))]
         second = [text + "!" * (its > 0.5) for text, its in zip(rows["positive"], score, strict=True)]
-        splits[split] = Dataset.from_dict({"sentence1": rows["anchor"], "sentence2": second, "score": score})
+        columns = {"sentence1": rows["anchor"], "sentence2": second, "score": score, "group": rows["group"]}
+        splits[split] = Dataset.from_dict(columns)
     found = pair_audit.audit(splits)["pair_surface"]
     assert found.keys() == {"inputs"} and found["inputs"]["auroc"] > 0.95
 

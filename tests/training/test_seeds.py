@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.task import called
 from bioft.training import arguments, seeds as seed_runs
 from bioft.training.recipe_process import options, run_recipe
 from tests.labelled_texts import write_weak_labels
@@ -96,7 +97,7 @@ def test_the_summary_is_over_seeds(three: Path) -> None:
     assert written["metrics"]["f1"]["baseline"] == records[0]["baselines"][best]["f1"]["value"]
     differences = [record["metrics"]["f1"]["value"] - record["baselines"][best]["f1"]["value"] for record in records]
     assert written["difference"]["values"] == pytest.approx(differences)
-    assert f"Minus the best baseline ({best.replace('_', ' ')})" in written["note"]
+    assert f"Minus the best baseline ({called(best)})" in written["note"]
 
 
 @pytest.fixture(scope="module")

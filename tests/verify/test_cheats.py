@@ -95,7 +95,7 @@ CARD: dict[str, tuple[Callable[[str], str], str]] = {
     "an example with a score": (instead("widget:\n", "widget:\n- text: a\n  output:\n    score: 0.97\n"), "0.97"),
     "a figure turned around in the metadata": (instead("      value: 0.", "      value: 0.\u202e"), "figure"),
     "another split in the metadata": (instead("      split: test", "      split: patients"), "patients"),
-    "rows in one line": (lambda card: re.sub(r"\n(?=\| tfidf)", "\u2028", card), "| tfidf_svm |"),
+    "rows in one line": (lambda card: re.sub(r"\n(?=\| TF-IDF)", "\u2028", card), "| TF-IDF, linear SVM |"),
     "a name of the model in the metadata": (instead("- name: ", "- name: AUROC 0.97 by "), "model_name AUROC 0.97"),
     "metadata behind a mark of byte order": (
         lambda card: "\ufeff" + card.replace("      value: 0.", "      value: 0.9"), "some readers find them",

@@ -236,7 +236,7 @@ def build_queries(
 
 def audit(dataset: DatasetDict) -> dict[str, Any]:
     """Check pairs for leaks; returns `checks` (what was counted, all 0), `repeated_pairs` per split and what the looks
-    of two names tell (`bioft.datasets.pair_audit.pair_surface`).
+    of two names tell (`name_surface`: see `bioft.datasets.pair_audit.pair_surface`).
 
     LeakageError: a group, or a name (but for mark-up, case and delimiters), is in two splits.
     """
@@ -247,7 +247,7 @@ def audit(dataset: DatasetDict) -> dict[str, Any]:
         for split, rows in dataset.items()
     }
     checks = {"groups_across_splits": 0, "names_across_splits": 0}
-    return {"checks": checks, "repeated_pairs": repeated, "pair_surface": pair_surface(dataset)}
+    return {"checks": checks, "repeated_pairs": repeated, "name_surface": pair_surface(dataset)}
 
 
 def _some_compounds(

@@ -245,7 +245,7 @@ def test_names_and_groups_stay_in_their_split(
         assert {split_of[group] for group in rows["group"]} == {split}
     assert manifest["audit"]["checks"] == {"groups_across_splits": 0, "names_across_splits": 0}
     assert manifest["audit"]["repeated_pairs"] == {"train": 0, "validation": 0, "test": 0}
-    assert manifest["audit"]["pair_surface"]["inputs"]["n"] == len(dataset["test"])
+    assert manifest["audit"]["name_surface"]["inputs"]["n"] == len(dataset["test"])
     with pytest.raises(LeakageError, match="groups of compounds straddle"):
         metabolites.audit(DatasetDict(train=dataset["train"], test=dataset["train"]))
     moved = dataset["test"].select(range(1))
