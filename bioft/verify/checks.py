@@ -329,6 +329,7 @@ def check_data(run: Run, data: RecordedData) -> bool:
         audit |= audit_again(data.splits, run.record)
     check_audit(run, audit)
     described, stated = _described(data.manifest), _without_places(run.record["dataset"])
+    _take_what_is_said_since(run, described, stated)
     other = findings.differing(described, stated, earlier=not run.full)
     if other := other or _more(run, described, stated):
         found.reasons.append(f"The record describes its data in another way than they are: {other}.")
@@ -376,6 +377,18 @@ def check_audit(run: Run, audit: Mapping[str, Any]) -> None:
     run.found.reasons += reasons
     for each in earlier:
         run.in_part(each)
+
+
+def _take_what_is_said_since(run: Run, described: dict[str, Any], stated: Mapping[str, Any]) -> None:
+    """Take notes out of what data are described by that builds of before schema 7 did not say of them."""
+    known = stated.get("notes", [])
+    since = [each for each in described.get("notes", []) if each not in known]
+    if since and int(run.record["schema_version"]) < audits.FOUND_SINCE:
+        described["notes"] = [each for each in described["notes"] if each in known]
+        if "notes" not in stated:
+            del described["notes"]
+        words = f"a build says more of its data since: {'; '.join(since)}"
+        run.in_part(f"The record was written before schema {audits.FOUND_SINCE}; {words}.")
 
 
 def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:

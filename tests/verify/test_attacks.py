@@ -312,6 +312,16 @@ def test_what_audits_find_since_is_said_of_earlier_records(of: Runs, tmp_path: P
             assert_said(run.found.notes, "since: near_duplicates.test.near 2, not 0, surface.details")
 
 
+def test_what_a_build_says_since_is_said_of_earlier_records(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    data = forged.data._replace(manifest={**forged.data.manifest, "notes": ["the column patient is not read"]})
+    for schema, refused in ((6, False), (runs.SCHEMA_VERSION, True)):
+        forged.record["schema_version"] = schema
+        checks.check_data(run := forged.run, data)
+        assert any("describes its data in another way" in each for each in run.found.reasons) == refused
+        assert any("since: the column patient is not read." in each for each in run.found.notes) != refused
+
+
 def test_intervals_of_macro_averages_are_those_of_the_schema_that_a_record_names(of: Runs, tmp_path: Path) -> None:
     """Those of schema 4 are compared in the way of then, and verified in part; neither passes for the other."""
     made = {}
