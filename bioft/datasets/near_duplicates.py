@@ -45,7 +45,7 @@ LEAST_RUNS, PASSAGE = 20, 0.33
 """Runs that texts share which have a passage in common, and their share of those of the text that has fewer: of words
 of which one in five is another, .51 are left."""
 MOST = 100_000
-"""Texts of a split that are looked at, which takes half a minute."""
+"""Texts of a split that are looked at, which takes a minute."""
 _BATCH, _PIECE = 2_000, 1 << 21
 """Texts, and characters of texts, that are in memory at a time."""
 _Keys = NDArray[Any]

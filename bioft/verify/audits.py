@@ -40,7 +40,9 @@ def compared(
         if since_then:
             # Else a run made today could name an earlier schema, by which less is found.
             words = f"audits find more since: {', '.join(since_then)}"
-            notes.append(f"The record was written before schema {FOUND_SINCE}; {words}.")
+            notes.append(
+                f"The record was written before schema {FOUND_SINCE}; {words}. What it found of that is its own word."
+            )
     other = findings.differing(audit, stated, findings.AUDIT, earlier=not full)
     if not other and full and (more := findings.added(json.loads(json.dumps(audit)), stated)):
         other = f"{', '.join(more)} does not follow from them"

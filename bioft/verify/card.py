@@ -125,9 +125,11 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification, *, 
 def in_todays_words(card: str, record: Mapping[str, Any]) -> str:
     """The text of a card with what cards say today in the place of what earlier ones said of the same."""
     card = re.sub(r"(?m)^(- Hardware: .*, 1) cores,", r"\1 core,", card)
-    card = re.sub(
-        r"(?m)^(- Nearly a training text: .*\)), first (.+) of (.+)\.$", r"\1; the first is \2, near \3.", card
-    )
+    for its in (record.get("audit") or {}).get("near_duplicates", {}).values():
+        for each in its["first"][:1]:
+            card = card.replace(
+                f"), first {each['id']} of {each['of']}.", f"); the first is {each['id']}, near {each['of']}."
+            )
     words = tasks.find(record, pulled=False).baselines
     for name in record.get("baselines") or ():
         for earlier in (name, *EARLIER_NAMES.get(name, ())):

@@ -309,7 +309,10 @@ def test_what_audits_find_since_is_said_of_earlier_records(of: Runs, tmp_path: P
         assert bool(run.found.reasons) == refused
         if not refused:
             assert run.found.best == "verified in part"
-            assert_said(run.found.notes, "since: near_duplicates.test.near 2, not 0, surface.details")
+            assert_said(
+                run.found.notes,
+                "since: near_duplicates.test.near 2, not 0, surface.details. What it found of that is its own word.",
+            )
 
 
 def test_what_a_build_says_since_is_said_of_earlier_records(of: Runs, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from bioft.errors import BioftError
 from bioft.tasks.entities import answers as entity_answers
 from bioft.tasks.text_labels import predict as text_prediction
-from bioft.verify import again, checks, files, findings, verify as verification, word
+from bioft.verify import again, card, checks, files, findings, verify as verification, word
 from bioft.verify.checks import OTHER_ROWS
 from tests.verify.conftest import Runs
 from tests.verify.forging import copied
@@ -125,6 +125,17 @@ def test_near_duplicates_of_pairs_may_lack_in_earlier_records(of: Runs, tmp_path
         forged.record["schema_version"] = schema
         checks.check_audit(run := forged.run, audit)
         assert bool(run.found.reasons) == refused
+
+
+def test_near_copies_of_an_earlier_card_are_those_of_its_record(of: Runs) -> None:
+    """Texts that are ids may hold the words that parted them."""
+    first = {"id": "Bleeding of the gums", "of": "Bleeding of one of the gums", "because": "words"}
+    record = of["masked_lm"].record | {
+        "audit": {"near_duplicates": {"test": {"near": 1, "texts": 9, "first": [first]}}}
+    }
+    begins = "- Nearly a training text: 1 of 9 texts of test (edited)"
+    shown = card.in_todays_words(f"{begins}, first {first['id']} of {first['of']}.\n", record)
+    assert shown == f"{begins}; the first is {first['id']}, near {first['of']}.\n"
 
 
 def test_several_special_tokens_are_those_of_the_tokenizer() -> None:
