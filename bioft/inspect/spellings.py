@@ -13,6 +13,7 @@ _ROMAN = {
     name: str(number)
     for number, name in enumerate(("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"), 1)
 }
+_SYMBOL = re.compile(r"[A-Z]{2,}")
 _SAID_LITTLE = frozenset(("s", "the", "of", "and"))
 
 
@@ -43,7 +44,8 @@ def in_words(found: Mapping[str, Mapping[str, Any]], what: str) -> Iterator[str]
 def spelling(name: str) -> tuple[tuple[str, ...], ...]:
     """What names have in common that say the same: their words in the order of the alphabet, and their numbers."""
     spelt = _NUMBERED.sub(r"\1 \2", normalise("".join(map(_greek, name))))  # IL6 is IL-6
-    parts = [_stem(part) for part in spelt.split() if part not in _SAID_LITTLE]
+    symbols = {each.casefold() for each in _SYMBOL.findall(name)} - _ROMAN.keys()  # CAPNS1 is not CAPN1
+    parts = [part if part in symbols else _stem(part) for part in spelt.split() if part not in _SAID_LITTLE]
     return tuple(sorted(part for part in parts if not part.isdigit())), tuple(filter(str.isdigit, parts))
 
 

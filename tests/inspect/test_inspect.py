@@ -115,6 +115,7 @@ def test_a_split_without_rows_or_positives_is_no_crash(frames: dict[str, pd.Data
         ("complex II deficiency, type 3", "complex III deficiency, type 2", False),
         ("ATP2A1", "ATP1A2", False),
         ("MOGS", "MOG", False),
+        ("CAPNS1", "CAPN1", False),
     ],
 )
 def test_names_are_the_same_in_another_spelling(
